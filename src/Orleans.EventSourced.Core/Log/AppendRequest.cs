@@ -1,0 +1,95 @@
+using Orleans.EventSourced.Core.Events;
+
+namespace Orleans.EventSourced.Core.Log;
+
+/// <summary>
+/// One command's events for one stream: written all together or not at all. It is validated here, before it is queued, so that one
+/// bad request never fails the strangers in its batch.
+/// </summary>
+public sealed class AppendRequest
+{
+    /// <summary>The most events of one command.</summary>
+    public const int MaxEvents = 1_000;
+
+    /// <summary>The most bytes of one event's payload. Above <see cref="SoftMaxDataBytes"/> the silo warns.</summary>
+    public const int MaxDataBytes = 1024 * 1024;
+
+    /// <summary>The size from which an event's payload is worth a warning, in bytes.</summary>
+    public const int SoftMaxDataBytes = 256 * 1024;
+
+    private const int MaxTypeLength = 128;
+    private static ReadOnlySpan<byte> EscapedNul => "\\u0000"u8;
+
+    /// <param name="stream">Where the events go.</param>
+    /// <param name="expected">What the stream must be at.</param>
+    /// <param name="events">1 to <see cref="MaxEvents"/> events in order, with distinct ids.</param>
+    /// <param name="requestHash">A digest of the command; a duplicate with another digest is answered <see cref="AppendOutcome.IdReused"/>.</param>
+    /// <exception cref="ArgumentException">A limit is passed; the message names event and limit. Nothing was written.</exception>
+    public AppendRequest(StreamId stream, ExpectedVersion expected, IReadOnlyList<NewEvent> events, string? requestHash = null)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        if (events.Count is 0 or > MaxEvents)
+        {
+            throw new ArgumentException($"A command for stream '{stream}' has {events.Count} events; allowed are 1 to {MaxEvents}.", nameof(events));
+        }
+
+        var bytes = 0;
+        for (var i = 0; i < events.Count; i++)
+        {
+            bytes += Check(stream, events[i], i);
+        }
+
+        if (events.Count > 1 && events.DistinctBy(e => e.Id).Count() != events.Count)
+        {
+            throw new ArgumentException($"Two events for stream '{stream}' have the same id.", nameof(events));
+        }
+
+        _ = stream.Value;
+        Stream = stream;
+        Expected = expected;
+        Events = events;
+        RequestHash = requestHash;
+        Bytes = bytes;
+    }
+
+    /// <summary>Where the events go.</summary>
+    public StreamId Stream { get; }
+
+    /// <summary>What the stream must be at.</summary>
+    public ExpectedVersion Expected { get; }
+
+    /// <summary>The events, in order.</summary>
+    public IReadOnlyList<NewEvent> Events { get; }
+
+    /// <summary>A digest of the command's content, or null.</summary>
+    public string? RequestHash { get; }
+
+    /// <summary>The bytes of all payloads and envelopes together.</summary>
+    public int Bytes { get; }
+
+    private static int Check(StreamId stream, NewEvent e, int index)
+    {
+        _ = e.Id.Value;
+        if (e.Type is not { Length: >= 1 and <= MaxTypeLength } || e.Schema < 1)
+        {
+            throw new ArgumentException($"Event {index} for stream '{stream}' needs a type of 1 to {MaxTypeLength} characters and a schema from 1; got '{e.Type}', {e.Schema}.");
+        }
+
+        if (e.Data.Length is 0 or > MaxDataBytes)
+        {
+            throw new ArgumentException($"Event {index} ('{e.Type}') for stream '{stream}' has {e.Data.Length} bytes; allowed are 1 to {MaxDataBytes}.");
+        }
+
+        if (e.Metadata.Length is 0 or > EventMetadata.MaxBytes)
+        {
+            throw new ArgumentException($"The metadata of event {index} ('{e.Type}') for stream '{stream}' has {e.Metadata.Length} bytes; allowed are 1 to {EventMetadata.MaxBytes}.");
+        }
+
+        if (e.Data.Span.IndexOf(EscapedNul) >= 0 || e.Metadata.Span.IndexOf(EscapedNul) >= 0)
+        {
+            throw new ArgumentException($"Event {index} ('{e.Type}') for stream '{stream}' holds a NUL character, which PostgreSQL's JSON operators cannot read back.");
+        }
+
+        return e.Data.Length + e.Metadata.Length;
+    }
+}
