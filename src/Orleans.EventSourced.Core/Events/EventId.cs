@@ -47,6 +47,17 @@ public readonly record struct EventId
         return new EventId(CommandId.Shaped(command.Value, hash));
     }
 
+    /// <summary>The lowest and the highest id that events of a command can have: they share its first 48 bits. Others may lie between them too.</summary>
+    public static (Guid Lowest, Guid Highest) RangeOf(CommandId command)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        command.Value.TryWriteBytes(bytes, bigEndian: true, out _);
+        bytes[6..].Clear();
+        var lowest = new Guid(bytes, bigEndian: true);
+        bytes[6..].Fill(0xFF);
+        return (lowest, new Guid(bytes, bigEndian: true));
+    }
+
     /// <inheritdoc/>
     public override string ToString() => _value.ToString("D");
 }

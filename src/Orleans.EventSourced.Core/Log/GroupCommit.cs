@@ -1,0 +1,339 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace Orleans.EventSourced.Core.Log;
+
+/// <summary>
+/// Gathers the appends of all grains of a silo into batches: what arrives while a batch is in flight forms the next one, so that one durable
+/// commit serves many commands. Retries what surely was not written, and resolves lost replies by sending the same event ids again.
+/// Safe for concurrent use.
+/// </summary>
+/// <remarks>One request a stream is in flight at a time; the others of that stream wait in arrival order. A command's events are never split.</remarks>
+public sealed partial class GroupCommit : IAsyncDisposable
+{
+    private readonly IEventLog _log;
+    private readonly GroupCommitOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<GroupCommit> _logger;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<StreamId, Lane> _lanes = [];
+    private readonly Queue<Lane> _ready = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly HashSet<Task> _pumps = [];
+    private int _queued;
+    private bool _closed;
+
+    /// <param name="log">The log to write to.</param>
+    /// <param name="options">Limits; validated by whoever made them.</param>
+    /// <param name="time">The clock of back-off and of the bound on doubt.</param>
+    /// <param name="logger">Where retries and doubts are told.</param>
+    public GroupCommit(IEventLog log, GroupCommitOptions options, TimeProvider time, ILogger<GroupCommit> logger)
+    {
+        ArgumentNullException.ThrowIfNull(log);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(time);
+        ArgumentNullException.ThrowIfNull(logger);
+        _log = log;
+        _options = options;
+        _time = time;
+        _logger = logger;
+    }
+
+    /// <summary>The requests that wait or are in flight now.</summary>
+    public int Queued
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queued;
+            }
+        }
+    }
+
+    /// <summary>
+    /// Appends one request and answers when its fate is known and durable. Never <see cref="AppendOutcome.Deferred"/>. It cannot be cancelled: once queued,
+    /// it may be written whether its caller waits or not.
+    /// </summary>
+    /// <exception cref="LogOverloadedException">The queue is full. Surely not written.</exception>
+    /// <exception cref="LogUnavailableException">The log could not do it in the tries allowed. Surely not written.</exception>
+    /// <exception cref="LogOutcomeUnknownException">Perhaps written; the doubt could not be resolved in the time allowed.</exception>
+    /// <exception cref="LogRequestRefusedException">The store refuses its content. Surely not written.</exception>
+    public Task<AppendOutcome> AppendAsync(AppendRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        var pending = new Pending(request);
+        List<Pending>? batch;
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                throw new LogUnavailableException("This silo is stopping and takes no more appends.");
+            }
+
+            if (_queued >= _options.MaxQueuedRequests)
+            {
+                LogInstruments.Overloaded.Add(1);
+                throw new LogOverloadedException($"{_queued} appends are waiting for the log, the most allowed; nothing was written. Slow down and send the same command again.");
+            }
+
+            _queued++;
+            Enqueue(pending);
+            batch = _pumps.Count < _options.MaxBatchesInFlight ? TakeBatch() : null;
+            if (batch is not null)
+            {
+                StartPump(batch);
+            }
+        }
+
+        return pending.Answer.Task;
+    }
+
+    /// <summary>Refuses new appends, lets the queue run empty, and gives up on doubts that are still being resolved after that.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        Task[] pumps;
+        lock (_gate)
+        {
+            _closed = true;
+            pumps = [.. _pumps];
+        }
+
+        var drained = Task.WhenAll(pumps);
+        await Task.WhenAny(drained, Task.Delay(_options.ResolveUnknownFor, _time)).ConfigureAwait(false);
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await drained.ConfigureAwait(false);
+        _stopping.Dispose();
+    }
+
+    private void Enqueue(Pending pending)
+    {
+        if (!_lanes.TryGetValue(pending.Request.Stream, out var lane))
+        {
+            _lanes.Add(pending.Request.Stream, lane = new Lane());
+        }
+
+        lane.Waiting.Enqueue(pending);
+        if (lane is { InFlight: false, Waiting.Count: 1 })
+        {
+            _ready.Enqueue(lane);
+        }
+    }
+
+    /// <summary>The heads of the lanes that are ready, in arrival order, up to the limits; null when none is. Called under the lock.</summary>
+    private List<Pending>? TakeBatch()
+    {
+        List<Pending>? batch = null;
+        var (events, bytes) = (0, 0);
+        while (_ready.TryPeek(out var lane))
+        {
+            var next = lane.Waiting.Peek();
+            if (batch is not null && (events + next.Request.Events.Count > _options.MaxBatchEvents || bytes + next.Request.Bytes > _options.MaxBatchBytes))
+            {
+                break;
+            }
+
+            _ready.Dequeue();
+            lane.Waiting.Dequeue();
+            lane.InFlight = true;
+            events += next.Request.Events.Count;
+            bytes += next.Request.Bytes;
+            (batch ??= []).Add(next);
+        }
+
+        return batch;
+    }
+
+    private void StartPump(List<Pending> first)
+    {
+        // The task enters the set before it can leave it: both happen under the lock, which the caller holds.
+        var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var pump = PumpAsync(start.Task, first);
+        _pumps.Add(pump);
+        _ = pump.ContinueWith(
+            done =>
+            {
+                lock (_gate)
+                {
+                    _pumps.Remove(done);
+                    if (TakeBatch() is { } late)
+                    {
+                        StartPump(late);
+                    }
+                }
+            },
+            CancellationToken.None,
+            TaskContinuationOptions.None,
+            TaskScheduler.Default);
+        start.SetResult();
+    }
+
+    private async Task PumpAsync(Task started, List<Pending> first)
+    {
+        await started.ConfigureAwait(false);
+        for (var batch = first; batch is not null;)
+        {
+            await SendAsync(batch).ConfigureAwait(false);
+            lock (_gate)
+            {
+                Release(batch);
+                batch = TakeBatch();
+            }
+        }
+    }
+
+    private void Release(List<Pending> batch)
+    {
+        foreach (var pending in batch)
+        {
+            var stream = pending.Request.Stream;
+            var lane = _lanes[stream];
+            lane.InFlight = false;
+            if (pending.Answered)
+            {
+                _queued--;
+            }
+            else
+            {
+                lane.PutBack(pending);
+            }
+
+            if (lane.Waiting.Count > 0)
+            {
+                _ready.Enqueue(lane);
+            }
+            else
+            {
+                _lanes.Remove(stream);
+            }
+        }
+    }
+
+    /// <summary>Sends a batch until each of its requests has its answer or failure. Never throws.</summary>
+    private async Task SendAsync(List<Pending> batch)
+    {
+        var requests = batch.ConvertAll(p => p.Request);
+        var attempt = new Attempt(this);
+        while (true)
+        {
+            try
+            {
+                var started = Stopwatch.GetTimestamp();
+                var outcomes = await _log.AppendAsync(requests, _stopping.Token).ConfigureAwait(false);
+                LogInstruments.Batch(requests, Stopwatch.GetElapsedTime(started));
+                for (var i = 0; i < batch.Count; i++)
+                {
+                    batch[i].Complete(outcomes[i]);
+                }
+
+                return;
+            }
+            catch (LogRequestRefusedException e) when (batch.Count > 1)
+            {
+                BatchRefused(_logger, batch.Count, e);
+                await SendAsync(batch.GetRange(0, batch.Count / 2)).ConfigureAwait(false);
+                await SendAsync(batch.GetRange(batch.Count / 2, batch.Count - (batch.Count / 2))).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception e)
+            {
+                if (await attempt.MayTryAgainAsync(e).ConfigureAwait(false))
+                {
+                    continue;
+                }
+
+                var failure = attempt.Failure(e);
+                batch.ForEach(p => p.Fail(failure));
+                return;
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The log refused a batch of {Count} requests for the content of one of them; its halves are sent apart")]
+    private static partial void BatchRefused(ILogger logger, int count, Exception cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "An append did not succeed (try {Try}, {Certainty}); the same event ids are sent again in {Delay}")]
+    private static partial void TryingAgain(ILogger logger, int @try, string certainty, TimeSpan delay, Exception cause);
+
+    /// <summary>What is known of one batch over its tries: how many, whether any of them may have been written, and since when.</summary>
+    private sealed class Attempt(GroupCommit owner)
+    {
+        private const int MaxRaces = 20;
+        private int _failures;
+        private int _races;
+        private long? _doubtSince;
+
+        public async Task<bool> MayTryAgainAsync(Exception e)
+        {
+            switch (e)
+            {
+                case LogRaceException when ++_races <= MaxRaces:
+                    LogInstruments.Races.Add(1);
+                    await DelayAsync(TimeSpan.FromMilliseconds(_races), e).ConfigureAwait(false);
+                    return true;
+                case LogOutcomeUnknownException:
+                    _doubtSince ??= owner._time.GetTimestamp();
+                    break;
+                case LogUnavailableException:
+                    break;
+                default:
+                    return false;
+            }
+
+            _failures++;
+            var again = !owner._stopping.IsCancellationRequested
+                && (_doubtSince is { } since ? owner._time.GetElapsedTime(since) < owner._options.ResolveUnknownFor : _failures <= owner._options.MaxRetries);
+            if (again)
+            {
+                await DelayAsync(owner._options.RetryDelay * Math.Min(1 << (_failures - 1), 32), e).ConfigureAwait(false);
+            }
+
+            return again;
+        }
+
+        /// <summary>"No" to a later try does not make an earlier, unknown one a "no".</summary>
+        public Exception Failure(Exception last) => last switch
+        {
+            _ when _doubtSince is not null && last is not LogRequestRefusedException =>
+                new LogOutcomeUnknownException("The reply to an append was lost, and the log could not be asked about it in the time allowed. Send the same command id again to learn its fate.", last),
+            LogException => last,
+            _ => new LogOutcomeUnknownException("The store failed in a way that it does not explain; the append may have been written.", last),
+        };
+
+        private async Task DelayAsync(TimeSpan delay, Exception e)
+        {
+            TryingAgain(owner._logger, _failures + _races, _doubtSince is null ? "surely not written" : "perhaps written", delay, e);
+            LogInstruments.Retries.Add(1);
+            var jitter = delay * (Random.Shared.NextDouble() / 2);
+            await Task.Delay(delay + jitter, owner._time).ConfigureAwait(false);
+        }
+    }
+
+    private sealed class Lane
+    {
+        public Queue<Pending> Waiting { get; private set; } = new();
+
+        public bool InFlight { get; set; }
+
+        public void PutBack(Pending pending) => Waiting = new Queue<Pending>(Waiting.Prepend(pending));
+    }
+
+    private sealed class Pending(AppendRequest request)
+    {
+        public AppendRequest Request { get; } = request;
+
+        public TaskCompletionSource<AppendOutcome> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public bool Answered => Answer.Task.IsCompleted;
+
+        public void Complete(AppendOutcome outcome)
+        {
+            if (outcome is not AppendOutcome.Deferred)
+            {
+                Answer.TrySetResult(outcome);
+            }
+        }
+
+        public void Fail(Exception e) => Answer.TrySetException(e);
+    }
+}

@@ -1,0 +1,105 @@
+using Orleans.EventSourced.Core.Events;
+
+namespace Orleans.EventSourced.Core.Log;
+
+/// <summary>
+/// Reads streams for grains that activate, many in one round trip: the reads that arrive while one is under way go together in the next, as appends do in <see cref="GroupCommit"/>.
+/// Safe for concurrent use.
+/// </summary>
+/// <param name="log">The log to read.</param>
+public sealed class StreamLoader(IEventLog log)
+{
+    /// <summary>The events of one page of a stream; a stream is read page by page, so that a long one is never in memory twice.</summary>
+    public const int PageSize = 1_000;
+
+    private const int MaxInFlight = 2;
+    private const int MaxBatch = 64;
+    private readonly Lock _gate = new();
+    private readonly Queue<Pending> _waiting = new();
+    private int _inFlight;
+
+    /// <summary>
+    /// The events of a stream after <paramref name="after"/>, at most <paramref name="maxEvents"/>, in version order and without gap.
+    /// </summary>
+    /// <exception cref="LogUnavailableException">The log could not answer.</exception>
+    /// <exception cref="LogCorruptException">A version is missing.</exception>
+    public async Task<IReadOnlyList<RecordedEvent>> ReadAsync(StreamId stream, StreamVersion after, int maxEvents = PageSize)
+    {
+        var pending = new Pending(new StreamRead(stream, after, maxEvents));
+        lock (_gate)
+        {
+            _waiting.Enqueue(pending);
+            if (_inFlight < MaxInFlight)
+            {
+                _inFlight++;
+                _ = Task.Run(PumpAsync);
+            }
+        }
+
+        var events = await pending.Answer.Task.ConfigureAwait(false);
+        for (var i = 0; i < events.Count; i++)
+        {
+            if (events[i].Version != after + (i + 1))
+            {
+                throw new LogCorruptException($"version {after + (i + 1)} was expected here: an event is missing.", stream, events[i].Version, events[i].Position, events[i].Type);
+            }
+        }
+
+        return events;
+    }
+
+    private async Task PumpAsync()
+    {
+        var batch = new List<Pending>(MaxBatch);
+        while (true)
+        {
+            batch.Clear();
+            lock (_gate)
+            {
+                while (batch.Count < MaxBatch && _waiting.TryDequeue(out var next))
+                {
+                    batch.Add(next);
+                }
+
+                if (batch.Count == 0)
+                {
+                    _inFlight--;
+                    return;
+                }
+            }
+
+            await ReadBatchAsync(batch).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ReadBatchAsync(List<Pending> batch)
+    {
+        try
+        {
+            var pages = await log.ReadStreamsAsync(batch.ConvertAll(p => p.Read), CancellationToken.None).ConfigureAwait(false);
+            for (var i = 0; i < batch.Count; i++)
+            {
+                batch[i].Answer.TrySetResult(pages[i]);
+            }
+        }
+        catch (LogCorruptException) when (batch.Count > 1)
+        {
+            // One unreadable row must not keep other grains from activating.
+            foreach (var alone in batch)
+            {
+                await ReadBatchAsync([alone]).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e)
+        {
+            batch.ForEach(p => p.Answer.TrySetException(e));
+        }
+    }
+
+    private sealed class Pending(StreamRead read)
+    {
+        public StreamRead Read { get; } = read;
+
+        public TaskCompletionSource<IReadOnlyList<RecordedEvent>> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

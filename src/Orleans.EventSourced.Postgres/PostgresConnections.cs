@@ -1,0 +1,46 @@
+using System.Globalization;
+using Npgsql;
+
+namespace Orleans.EventSourced.Postgres;
+
+/// <summary>
+/// The pool of the log. Role and settings travel in the connection's options, because a SET would be lost when the driver resets a connection,
+/// and because no session may differ in durability or isolation.
+/// </summary>
+internal static class PostgresConnections
+{
+    public static NpgsqlDataSource Create(PostgresOptions options)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(options.ConnectionString);
+        var given = new NpgsqlConnectionStringBuilder(options.ConnectionString);
+        var settings = string.Join(
+            ' ',
+            "-c role=es_writer",
+            "-c synchronous_commit=on",
+            @"-c default_transaction_isolation=read\ committed",
+            "-c jit=off",
+            "-c max_parallel_workers_per_gather=0",
+            "-c enable_seqscan=off",
+            Milliseconds("lock_timeout", options.LockTimeout),
+            Milliseconds("idle_in_transaction_session_timeout", options.CommandTimeout),
+            Milliseconds("statement_timeout", options.CommandTimeout));
+        var connection = new NpgsqlConnectionStringBuilder(options.ConnectionString)
+        {
+            Options = string.IsNullOrEmpty(given.Options) ? settings : given.Options + " " + settings,
+            Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds),
+            CommandTimeout = (int)Math.Ceiling(options.CommandTimeout.TotalSeconds) + 1,
+            MaxPoolSize = options.MaxConnections,
+            MaxAutoPrepare = 32,
+            AutoPrepareMinUsages = 2,
+            NoResetOnClose = true,
+            TcpKeepAlive = true,
+            TcpKeepAliveTime = 10,
+            TcpKeepAliveInterval = 5,
+            IncludeErrorDetail = false,
+            ApplicationName = given.ApplicationName ?? "Orleans.EventSourced",
+        };
+        return NpgsqlDataSource.Create(connection);
+    }
+
+    private static string Milliseconds(string name, TimeSpan value) => string.Create(CultureInfo.InvariantCulture, $"-c {name}={(long)value.TotalMilliseconds}ms");
+}

@@ -1,0 +1,48 @@
+using System.Net.Sockets;
+using Npgsql;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Postgres;
+
+/// <summary>
+/// The only place that reads an error of PostgreSQL: SQLSTATE in, one of the log's exceptions out. Never the text of a message.
+/// </summary>
+internal static class PostgresErrors
+{
+    /// <summary>An error while getting a connection: nothing was sent, so nothing was written.</summary>
+    public static LogException OnConnect(Exception e) => e switch
+    {
+        PostgresException { SqlState: "28P01" or "28000" or "3D000" or "42704" or "42501" or "22023" } p =>
+            new LogMisconfiguredException($"PostgreSQL refuses the connection: {p.SqlState} {p.MessageText}", p),
+        _ => new LogUnavailableException("PostgreSQL cannot be reached or has no connection free; nothing was written.", e),
+    };
+
+    /// <summary>An error after an append was sent.</summary>
+    public static LogException OnAppend(Exception e) => e switch
+    {
+        PostgresException { SqlState: "23505", ConstraintName: "events_pkey" or "events_id_key" or "streams_name_key" } p =>
+            new LogRaceException("Another writer wrote the same version or event id at the same time; this batch was rolled back.", p),
+        PostgresException { SqlState: "ES002" } p => new LogRequestRefusedException(p.MessageText, p),
+        PostgresException p when IsSureNo(p.SqlState) => new LogUnavailableException($"PostgreSQL could not write the batch now ({p.SqlState}); it was rolled back.", p),
+        PostgresException p when IsDeterministic(p.SqlState) => new LogRequestRefusedException($"PostgreSQL refuses the batch ({p.SqlState} {p.MessageText}); it was rolled back.", p),
+        _ => new LogOutcomeUnknownException("The reply of PostgreSQL to an append was lost.", e),
+    };
+
+    /// <summary>An error of a read: nothing was to be written.</summary>
+    public static LogException OnRead(Exception e) => e switch
+    {
+        PostgresException p when p.SqlState.StartsWith("42", StringComparison.Ordinal) =>
+            new LogMisconfiguredException($"PostgreSQL does not hold the log this program expects ({p.SqlState} {p.MessageText}); were its migrations run?", p),
+        _ => new LogUnavailableException("PostgreSQL could not answer a read.", e),
+    };
+
+    /// <summary>Whether an exception is the database's or the network's, and not a fault of this program.</summary>
+    public static bool IsStoreError(Exception e) => e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException;
+
+    private static bool IsSureNo(string state) =>
+        state is "40001" or "40P01" or "55P03" or "57P03" or "58000" or "58030" || state.StartsWith("53", StringComparison.Ordinal);
+
+    private static bool IsDeterministic(string state) =>
+        state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("42", StringComparison.Ordinal)
+        || state.StartsWith("54", StringComparison.Ordinal) || state.StartsWith("0A", StringComparison.Ordinal);
+}

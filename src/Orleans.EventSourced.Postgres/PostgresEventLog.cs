@@ -1,0 +1,279 @@
+using System.Collections.Concurrent;
+using Npgsql;
+using NpgsqlTypes;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Postgres;
+
+/// <summary>The log in PostgreSQL 15 or newer. One try per call; safe for concurrent use.</summary>
+public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
+{
+    private const int MaxCachedNames = 200_000;
+    private readonly NpgsqlDataSource _source;
+    private readonly ConcurrentDictionary<long, StreamId> _names = new();
+
+    /// <param name="options">Where the log is. Its schema is there already: see <see cref="PostgresSchema"/>.</param>
+    public PostgresEventLog(PostgresOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _source = PostgresConnections.Create(options);
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            try
+            {
+                var command = AppendCommand(connection, batch);
+                await using (command.ConfigureAwait(false))
+                {
+                    // From here on the batch may be written: no token may cut the wait short.
+                    var reader = await command.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
+                    await using (reader.ConfigureAwait(false))
+                    {
+                        await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false);
+                        return Outcomes(reader);
+                    }
+                }
+            }
+            catch (Exception e) when (PostgresErrors.IsStoreError(e))
+            {
+                throw PostgresErrors.OnAppend(e);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(reads);
+        return ReadAsync(
+            Statements.ReadStreams,
+            [
+                new NpgsqlParameter<string[]> { TypedValue = [.. reads.Select(r => r.Stream.Value)] },
+                new NpgsqlParameter<int[]> { TypedValue = [.. reads.Select(r => r.After.Value)] },
+                new NpgsqlParameter<int[]> { TypedValue = [.. reads.Select(r => r.MaxEvents)] },
+            ],
+            async reader =>
+            {
+                var pages = new List<RecordedEvent>[reads.Count];
+                for (var i = 0; i < pages.Length; i++)
+                {
+                    pages[i] = [];
+                }
+
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    var i = reader.GetInt32(0) - 1;
+                    pages[i].Add(Event(reader, reads[i].Stream, reader.GetInt64(2), reader.GetInt32(1)));
+                }
+
+                return (IReadOnlyList<IReadOnlyList<RecordedEvent>>)pages;
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxEvents, 1);
+        return await ReadEventsAsync(
+            Statements.ReadLog,
+            [new NpgsqlParameter<long> { TypedValue = after.Value }, new NpgsqlParameter<long> { TypedValue = maxEvents }],
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken) => ReadAsync(
+        Statements.ReadHead,
+        [],
+        async reader =>
+        {
+            if (!await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                throw new LogMisconfiguredException("The table es.log is empty: the log has lost its identity.");
+            }
+
+            return reader.IsDBNull(2)
+                ? new LogHead(reader.GetGuid(0), LogPosition.Start, null, ReadOnlyMemory<byte>.Empty)
+                : new LogHead(reader.GetGuid(0), new LogPosition(reader.GetInt64(1)), reader.GetFieldValue<DateTimeOffset>(2), reader.GetFieldValue<byte[]>(3));
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<RecordedEvent?> FindCommandAsync(CommandId command, CancellationToken cancellationToken)
+    {
+        var (lowest, highest) = EventId.RangeOf(command);
+        var found = await ReadEventsAsync(
+            Statements.FindCommand,
+            [
+                new NpgsqlParameter<Guid> { TypedValue = lowest },
+                new NpgsqlParameter<Guid> { TypedValue = highest },
+                new NpgsqlParameter<string> { TypedValue = command.Value.ToString("D") },
+            ],
+            cancellationToken).ConfigureAwait(false);
+        return found.Count == 0 ? null : found[0];
+    }
+
+    /// <inheritdoc/>
+    public async Task<RecordedEvent?> FindEventAsync(EventId id, CancellationToken cancellationToken)
+    {
+        var found = await ReadEventsAsync(Statements.FindEvent, [new NpgsqlParameter<Guid> { TypedValue = id.Value }], cancellationToken).ConfigureAwait(false);
+        return found.Count == 0 ? null : found[0];
+    }
+
+    /// <summary>Closes the log's connections.</summary>
+    public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    private static NpgsqlCommand AppendCommand(NpgsqlConnection connection, IReadOnlyList<AppendRequest> batch)
+    {
+        var arrays = new AppendArrays(batch);
+        return new NpgsqlCommand(Statements.Append, connection)
+        {
+            Parameters =
+            {
+                new NpgsqlParameter<string[]> { TypedValue = arrays.Stream },
+                new NpgsqlParameter<int[]> { TypedValue = arrays.Expected },
+                new NpgsqlParameter<int[]> { TypedValue = arrays.Count },
+                new NpgsqlParameter<string?[]> { TypedValue = arrays.Hash },
+                new NpgsqlParameter<int[]> { TypedValue = arrays.Before },
+                new NpgsqlParameter<int[]> { TypedValue = arrays.Request },
+                new NpgsqlParameter<int[]> { TypedValue = arrays.Number },
+                new NpgsqlParameter<Guid[]> { TypedValue = arrays.Id },
+                new NpgsqlParameter<string[]> { TypedValue = arrays.Type },
+                new NpgsqlParameter<short[]> { TypedValue = arrays.Schema },
+                new NpgsqlParameter<ReadOnlyMemory<byte>[]> { TypedValue = arrays.Data, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
+                new NpgsqlParameter<ReadOnlyMemory<byte>[]> { TypedValue = arrays.Metadata, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
+            },
+        };
+    }
+
+    private static AppendOutcome[] Outcomes(NpgsqlDataReader reader)
+    {
+        var outcome = reader.GetFieldValue<int[]>(0);
+        var version = reader.GetFieldValue<int[]>(1);
+        var position = reader.GetFieldValue<long?[]>(2);
+        var at = reader.GetFieldValue<DateTimeOffset?[]>(3);
+        var outcomes = new AppendOutcome[outcome.Length];
+        for (var i = 0; i < outcomes.Length; i++)
+        {
+            var last = new StreamVersion(version[i]);
+            outcomes[i] = outcome[i] switch
+            {
+                0 => new AppendOutcome.Appended(last, new LogPosition(position[i]!.Value), at[i]!.Value),
+                1 => new AppendOutcome.Conflict(last),
+                2 => new AppendOutcome.Duplicate(last, new LogPosition(position[i]!.Value), at[i]!.Value),
+                3 => new AppendOutcome.IdReused(),
+                4 => new AppendOutcome.Deferred(),
+                var unknown => throw new LogMisconfiguredException($"es.append answered the outcome {unknown}, which this program does not know."),
+            };
+        }
+
+        return outcomes;
+    }
+
+    /// <summary>The columns from <c>id</c> on stand in the same order in every statement that answers events.</summary>
+    private static RecordedEvent Event(NpgsqlDataReader reader, StreamId stream, long position, int version) => new(
+        new LogPosition(position),
+        stream,
+        new StreamVersion(version),
+        new EventId(reader.GetGuid(3)),
+        reader.GetString(4),
+        reader.GetInt16(5),
+        reader.GetFieldValue<byte[]>(6),
+        reader.GetFieldValue<byte[]>(7),
+        reader.GetFieldValue<DateTimeOffset>(8));
+
+    private async Task<IReadOnlyList<RecordedEvent>> ReadEventsAsync(string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
+    {
+        var unnamed = await ReadAsync(
+            sql,
+            parameters,
+            async reader =>
+            {
+                var rows = new List<(long StreamId, RecordedEvent Event)>();
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    rows.Add((reader.GetInt64(1), Event(reader, default, reader.GetInt64(0), reader.GetInt32(2))));
+                }
+
+                return rows;
+            },
+            cancellationToken).ConfigureAwait(false);
+        await LearnNamesAsync([.. unnamed.Select(r => r.StreamId).Where(id => !_names.ContainsKey(id)).Distinct()], cancellationToken).ConfigureAwait(false);
+        return unnamed.ConvertAll(r => r.Event with { Stream = Name(r.StreamId, r.Event) });
+    }
+
+    private StreamId Name(long id, RecordedEvent e) => _names.TryGetValue(id, out var name)
+        ? name
+        : throw new LogCorruptException($"its stream has the number {id}, which es.streams does not know.", default, e.Version, e.Position, e.Type);
+
+    private async Task LearnNamesAsync(long[] unknown, CancellationToken cancellationToken)
+    {
+        if (unknown.Length == 0)
+        {
+            return;
+        }
+
+        if (_names.Count + unknown.Length > MaxCachedNames)
+        {
+            _names.Clear();
+        }
+
+        await ReadAsync(
+            Statements.ReadNames,
+            [new NpgsqlParameter<long[]> { TypedValue = unknown }],
+            async reader =>
+            {
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    _names[reader.GetInt64(0)] = new StreamId(reader.GetString(1));
+                }
+
+                return true;
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<T> ReadAsync<T>(string sql, NpgsqlParameter[] parameters, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken)
+    {
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            try
+            {
+                var command = new NpgsqlCommand(sql, connection);
+                command.Parameters.AddRange(parameters);
+                await using (command.ConfigureAwait(false))
+                {
+                    var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+                    await using (reader.ConfigureAwait(false))
+                    {
+                        return await read(reader).ConfigureAwait(false);
+                    }
+                }
+            }
+            catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+            {
+                throw PostgresErrors.OnRead(e);
+            }
+        }
+    }
+
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnConnect(e);
+        }
+    }
+}

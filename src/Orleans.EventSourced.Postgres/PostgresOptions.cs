@@ -1,0 +1,28 @@
+namespace Orleans.EventSourced.Postgres;
+
+/// <summary>Where the log is and how its connections behave.</summary>
+public sealed class PostgresOptions
+{
+    /// <summary>The Npgsql connection string of the application's login, which is a member of <c>es_writer</c>. Required.</summary>
+    public string ConnectionString { get; set; } = "";
+
+    /// <summary>The connection string that migrates: a login that may create roles and schemas. Default: <see cref="ConnectionString"/>.</summary>
+    public string? AdminConnectionString { get; set; }
+
+    /// <summary>The most connections of the log. 2 to 1,000; default 20.</summary>
+    public int MaxConnections { get; set; } = 20;
+
+    /// <summary>How long a connection may take. 1 s to 60 s; default 5 s.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a statement may take. 1 s to 10 min; default 15 s. An append cut off by it is of unknown fate and is resolved by its ids.</summary>
+    public TimeSpan CommandTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long a statement waits for a lock of another. 100 ms to 60 s; default 5 s.</summary>
+    public TimeSpan LockTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Starts on a server that may lose what it has acknowledged (<c>fsync</c>, <c>full_page_writes</c> or <c>synchronous_commit</c> off). Default false: such a server is refused.
+    /// </summary>
+    public bool AllowUnsafeDurabilityUNSAFE { get; set; }
+}

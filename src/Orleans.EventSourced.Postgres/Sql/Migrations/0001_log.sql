@@ -1,0 +1,241 @@
+-- The append-only log: schema es, its roles, tables, triggers and the append.
+-- Run by the admin login, in one transaction, under the migrator's lock.
+
+do $$
+begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'es_owner') then
+    create role es_owner nologin;
+  end if;
+exception when duplicate_object or unique_violation then
+  null; -- roles belong to the whole server: another database's migration was first
+end $$;
+
+do $$
+begin
+  if not exists (select from pg_catalog.pg_roles where rolname = 'es_writer') then
+    create role es_writer nologin;
+  end if;
+exception when duplicate_object or unique_violation then
+  null;
+end $$;
+
+do $$
+begin
+  if not pg_catalog.pg_has_role(current_user, 'es_owner', 'member') then
+    execute pg_catalog.format('grant es_owner to %I', current_user);
+  end if;
+end $$;
+
+alter schema es owner to es_owner;
+set local role es_owner;
+
+-- One row: the identity of this log. A token, checkpoint or backup of another log does not fit.
+create table es.log (
+  only_row boolean primary key default true check (only_row),
+  log_id uuid not null,
+  created_at timestamptz not null default clock_timestamp()
+);
+insert into es.log (log_id) values (gen_random_uuid());
+
+-- touched is never written: it is there so that the row of a stream can be locked for update by whoever may update one column.
+create table es.streams (
+  id bigint generated always as identity primary key,
+  name text collate "C" not null unique check (octet_length(name) between 3 and 700),
+  type text collate "C" not null,
+  created_at timestamptz not null default clock_timestamp(),
+  touched boolean
+);
+
+-- Names of commits inside the database. They may have gaps; positions never do.
+create sequence es.commit_ids as bigint;
+
+create table es.events (
+  stream_id bigint not null,
+  version int not null check (version > 0),
+  commit_id bigint not null,
+  ordinal int not null,
+  id uuid not null,
+  type text collate "C" not null,
+  schema smallint not null check (schema > 0),
+  data json not null,
+  metadata json not null,
+  constraint events_pkey primary key (stream_id, version),
+  constraint events_commit_key unique (commit_id, ordinal),
+  constraint events_id_key unique (id)
+);
+
+-- position is that of the commit's first event; an event's position is commit.position + ordinal.
+create table es.commits (
+  position bigint primary key check (position > 0),
+  id bigint not null unique,
+  count int not null check (count > 0),
+  recorded_at timestamptz not null,
+  link bytea not null check (octet_length(link) = 32)
+);
+
+create table es.snapshots (
+  stream text collate "C" not null,
+  fold_version int not null,
+  version int not null,
+  position bigint not null,
+  state bytea not null,
+  primary key (stream, fold_version, version)
+);
+
+-- Facts are not changed: a law of the database, for owners and superusers too.
+create function es.refuse_change() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  raise exception using errcode = 'ES002', message = pg_catalog.format('es.%I is append-only: %s is refused', tg_table_name, tg_op);
+end $$;
+
+create trigger append_only before update or delete on es.log for each row execute function es.refuse_change();
+create trigger append_only before delete on es.streams for each row execute function es.refuse_change();
+create trigger names_stay before update of id, name, type, created_at on es.streams for each row execute function es.refuse_change();
+create trigger append_only before update or delete on es.events for each row execute function es.refuse_change();
+create trigger append_only before update or delete on es.commits for each row execute function es.refuse_change();
+create trigger never_truncated before truncate on es.log for each statement execute function es.refuse_change();
+create trigger never_truncated before truncate on es.streams for each statement execute function es.refuse_change();
+create trigger never_truncated before truncate on es.events for each statement execute function es.refuse_change();
+create trigger never_truncated before truncate on es.commits for each statement execute function es.refuse_change();
+
+-- A field of a digest: its length in bytes (4, big-endian), then its bytes.
+create function es.field(value bytea) returns bytea language sql immutable strict parallel safe
+return int4send(octet_length(value)) || value;
+
+-- Writes a batch of requests in the caller's transaction. Outcomes: 0 appended, 1 conflict, 2 duplicate, 3 id reused, 4 deferred.
+--   p_*  one element a request: stream name, expected version (-1 any), count of events, hash of the command (or null),
+--        and how many events stand before its first one in the arrays below
+--   e_*  one element an event, in order: number of its request (from 1), number within it (from 1), id, type, schema, payload, metadata
+--   r_*  one element a request: outcome; the last event's version, position and time (for a conflict the stream's version)
+-- Locks, in this order: the streams' rows by id, new stream rows by name, rows of events, then the one advisory lock that orders commits.
+-- A racing twin shows as 23505 on events_pkey or events_id_key: roll back and send again.
+create function es.append_batch(
+  p_stream text[], p_expected int[], p_count int[], p_hash text[], p_before int[],
+  e_request int[], e_number int[], e_id uuid[], e_type text[], e_schema smallint[], e_data bytea[], e_metadata bytea[],
+  out r_outcome int[], out r_version int[], out r_position bigint[], out r_at timestamptz[])
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set synchronous_commit = on
+as $$
+declare
+  v_stream bigint[];
+  v_commit bigint;
+  v_count int;
+  v_digests bytea;
+  v_position bigint;
+  v_at timestamptz;
+begin
+  -- Hot streams wait here for their turn instead of losing a race later.
+  perform from es.streams s where s.name = any (p_stream) order by s.id for no key update;
+
+  insert into es.streams (name, type)
+  select r.name, split_part(r.name, '/', 1)
+  from unnest(p_stream, p_expected) r(name, expected)
+  left join lateral (select s.id from es.streams s where s.name = r.name limit 1) s on true
+  where r.expected <= 0 and s.id is null
+  group by r.name
+  order by r.name collate "C"
+  on conflict (name) do nothing;
+
+  -- One statement, one snapshot: versions and ids must be seen at the same moment, or a twin's success looks like a conflict.
+  select array_agg(coalesce(q.stream_id, 0) order by q.i),
+         array_agg(q.outcome order by q.i),
+         array_agg(case q.outcome when 2 then q.known_version else q.version end order by q.i),
+         array_agg(case q.outcome when 2 then q.known_position end order by q.i),
+         array_agg(case q.outcome when 2 then q.known_at end order by q.i)
+  into v_stream, r_outcome, r_version, r_position, r_at
+  from (
+    select r.i, s.id as stream_id, coalesce(h.version, 0) as version,
+           k.version as known_version, k.position as known_position, k.at as known_at,
+           case
+             when row_number() over (partition by r.name order by r.i) > 1 then 4
+             when k.found = 0 then case when r.expected >= 0 and r.expected <> coalesce(h.version, 0) then 1 else 0 end
+             when k.found = r.count and k.here and k.in_order and k.hash is not distinct from r.hash then 2
+             else 3
+           end as outcome
+    from unnest(p_stream, p_expected, p_count, p_hash, p_before) with ordinality r(name, expected, count, hash, before, i)
+    left join lateral (select s.id from es.streams s where s.name = r.name limit 1) s on true
+    left join lateral (select e.version from es.events e where e.stream_id = s.id order by e.version desc limit 1) h on true
+    left join lateral (
+      select count(*) as found,
+             coalesce(bool_and(e.stream_id = s.id), false) as here,
+             max(e.version - w.n) = min(e.version - w.n) as in_order,
+             max(e.version) as version,
+             max(c.position + e.ordinal) as position,
+             max(c.recorded_at) as at,
+             min(e.metadata ->> 'request') as hash
+      from unnest(e_id[r.before + 1 : r.before + r.count]) with ordinality w(id, n)
+      cross join lateral (select * from es.events x where x.id = w.id limit 1) e
+      cross join lateral (select * from es.commits x where x.id = e.commit_id limit 1) c
+    ) k on true
+  ) q;
+
+  if not 0 = any (r_outcome) then
+    return;
+  end if;
+
+  v_commit := nextval('es.commit_ids');
+  with wanted as materialized (
+    select r.stream_id, r.version + e.number as version, (row_number() over (order by e.k) - 1)::int as ordinal,
+           r.name, e.id, e.type, e.schema, e.data, e.metadata
+    from unnest(e_request, e_number, e_id, e_type, e_schema, e_data, e_metadata) with ordinality e(request, number, id, type, schema, data, metadata, k)
+    join unnest(p_stream, v_stream, r_version, r_outcome) with ordinality r(name, stream_id, version, outcome, i) on r.i = e.request
+    where r.outcome = 0
+  ), written as (
+    insert into es.events (stream_id, version, commit_id, ordinal, id, type, schema, data, metadata)
+    select w.stream_id, w.version, v_commit, w.ordinal, w.id, w.type, w.schema, convert_from(w.data, 'UTF8')::json, convert_from(w.metadata, 'UTF8')::json
+    from wanted w
+    order by w.stream_id, w.version
+  )
+  select count(*), string_agg(sha256(
+      es.field(convert_to(w.name, 'UTF8')) || es.field(int4send(w.version)) || es.field(uuid_send(w.id)) || es.field(convert_to(w.type, 'UTF8'))
+      || es.field(int4send(w.schema)) || es.field(w.data) || es.field(w.metadata)), ''::bytea order by w.ordinal)
+  into v_count, v_digests
+  from wanted w;
+
+  -- Whoever holds this lock is next in the order of the log. A statement of its own, so that the next one sees the commit before.
+  perform pg_advisory_xact_lock(7306093021735223393);
+  insert into es.commits (position, id, count, recorded_at, link)
+  select n.position, v_commit, v_count, n.at,
+         sha256(es.field(n.link) || es.field(int8send(n.position)) || es.field(int4send(v_count))
+           || es.field(int8send((extract(epoch from n.at) * 1000000)::bigint)) || es.field(v_digests))
+  from (
+    select coalesce(l.position + l.count, 1) as position, greatest(clock_timestamp(), l.recorded_at) as at, coalesce(l.link, ''::bytea) as link
+    from (select 1) one
+    left join lateral (select * from es.commits c order by c.position desc limit 1) l on true
+  ) n
+  returning position, recorded_at into v_position, v_at;
+
+  for i in 1 .. cardinality(p_count) loop
+    if r_outcome[i] = 0 then
+      v_position := v_position + p_count[i];
+      r_version[i] := r_version[i] + p_count[i];
+      r_position[i] := v_position - 1;
+      r_at[i] := v_at;
+    end if;
+  end loop;
+end $$;
+
+-- What a silo calls: append_batch, then commit, in one round trip. The commit stands here because the implicit transaction of a call would
+-- otherwise end only with the client's next message, and a client that freezes before it would hold the order of the whole log.
+create procedure es.append(
+  p_stream text[], p_expected int[], p_count int[], p_hash text[], p_before int[],
+  e_request int[], e_number int[], e_id uuid[], e_type text[], e_schema smallint[], e_data bytea[], e_metadata bytea[],
+  inout r_outcome int[], inout r_version int[], inout r_position bigint[], inout r_at timestamptz[])
+language plpgsql
+as $$
+begin
+  select a.r_outcome, a.r_version, a.r_position, a.r_at into r_outcome, r_version, r_position, r_at
+  from es.append_batch(p_stream, p_expected, p_count, p_hash, p_before, e_request, e_number, e_id, e_type, e_schema, e_data, e_metadata) a;
+  commit;
+end $$;
+
+revoke all on all functions in schema es from public;
+revoke all on all procedures in schema es from public;
+grant usage on schema es to es_writer;
+grant select on es.log, es.streams, es.events, es.commits to es_writer;
+grant select, insert, delete on es.snapshots to es_writer;
+grant execute on function es.append_batch to es_writer;
+grant execute on procedure es.append to es_writer;
+
+reset role;
+grant select on es.migrations to es_writer;

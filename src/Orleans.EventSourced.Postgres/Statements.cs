@@ -1,0 +1,52 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+
+namespace Orleans.EventSourced.Postgres;
+
+/// <summary>The SQL of this store, embedded one statement a file.</summary>
+internal static class Statements
+{
+    private static readonly ConcurrentDictionary<string, string> Cache = new(StringComparer.Ordinal);
+
+    public static string Append => Get("append");
+
+    public static string ReadStreams => Get("read_streams");
+
+    public static string ReadLog => Get("read_log");
+
+    public static string ReadNames => Get("read_names");
+
+    public static string ReadHead => Get("read_head");
+
+    public static string FindCommand => Get("find_command");
+
+    public static string FindEvent => Get("find_event");
+
+    public static string ReadSnapshot => Get("read_snapshot");
+
+    public static string WriteSnapshot => Get("write_snapshot");
+
+    public static string ReadServer => Get("read_server");
+
+    /// <summary>The migrations by number, in order: <c>NNNN_name.sql</c>.</summary>
+    public static IReadOnlyList<(int Number, string Name, string Sql)> Migrations() =>
+    [
+        .. from resource in typeof(Statements).Assembly.GetManifestResourceNames()
+           let parts = resource.Split('.')
+           where parts.Length > 3 && parts[^3] == "Migrations"
+           let name = parts[^2]
+           let number = int.Parse(name.Split('_')[0], System.Globalization.CultureInfo.InvariantCulture)
+           orderby number
+           select (number, name, Read(resource)),
+    ];
+
+    private static string Get(string name) => Cache.GetOrAdd(name, n => Read($"Orleans.EventSourced.Postgres.Sql.{n}.sql"));
+
+    private static string Read(string resource)
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"The assembly lacks its resource '{resource}'.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
