@@ -10,7 +10,7 @@ namespace Orleans.EventSourced.Core.Log;
 public sealed class StreamLoader(IEventLog log)
 {
     /// <summary>The events of one page of a stream; a stream is read page by page, so that a long one is never in memory twice.</summary>
-    public const int PageSize = 1_000;
+    public const int PageSize = 2_000;
 
     private const int MaxInFlight = 2;
     private const int MaxBatch = 64;

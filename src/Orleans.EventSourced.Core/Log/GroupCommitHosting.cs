@@ -1,0 +1,23 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Orleans.EventSourced.Core.Log;
+
+/// <summary>Registers group commit.</summary>
+public static class GroupCommitHosting
+{
+    /// <summary>Adds one <see cref="GroupCommit"/> over the registered <see cref="IEventLog"/>, with validated <see cref="GroupCommitOptions"/>.</summary>
+    public static IServiceCollection AddGroupCommit(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GroupCommitOptions>, GroupCommitOptions.Validator>());
+        services.TryAddSingleton(provider => new GroupCommit(
+            provider.GetRequiredService<IEventLog>(),
+            provider.GetRequiredService<IOptions<GroupCommitOptions>>().Value,
+            provider.GetService<TimeProvider>() ?? TimeProvider.System,
+            provider.GetRequiredService<ILogger<GroupCommit>>()));
+        return services;
+    }
+}

@@ -1,0 +1,150 @@
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Deciding;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.LogConsistency;
+using Orleans.EventSourcing;
+
+namespace Orleans.EventSourced.Grains;
+
+/// <summary>
+/// The base of an event-sourced entity with an immutable state and pure functions: a command is decided against the state, its events are appended, and
+/// the answer says where they stand in the log. It needs an explicit <c>[GrainType]</c>: the stream's name outlives the class's.
+/// </summary>
+/// <typeparam name="TState">The immutable state, with its fold.</typeparam>
+/// <typeparam name="TEvent">The base type of the entity's events.</typeparam>
+public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<TState, TEvent>, TEvent>
+    where TState : class, IFold<TState, TEvent>
+    where TEvent : class
+{
+    private IEventLogViewAdaptor<TEvent>? _adaptor;
+
+    /// <summary>The state after the last confirmed event.</summary>
+    protected new TState State => base.State.Value;
+
+    /// <summary>The position of the stream's last event; 0 when it has none.</summary>
+    protected long Position => Adaptor.Position.Value;
+
+    private IEventLogViewAdaptor<TEvent> Adaptor => _adaptor ??= (IEventLogViewAdaptor<TEvent>)(GrainContext.GetComponent<IEventLogViewAdaptor>()
+        ?? throw new InvalidOperationException("This grain runs without event sourcing: call AddEventSourcing on the silo builder."));
+
+    /// <summary>
+    /// Decides a command and appends its events. On a conflict with another writer it reads in the other's events and decides again, a bounded number of times, unless the
+    /// caller named the version it expects. A command that was sent before under the same caller's id gets its first answer, whatever the state is now.
+    /// </summary>
+    /// <param name="command">The command.</param>
+    /// <param name="decide">The pure decision, normally the state's static <c>Decide</c>.</param>
+    /// <exception cref="LogException">The log is unavailable, overloaded or corrupt, or the fate of the append is unknown.</exception>
+    protected async Task<CommandResult<TEvent>> ExecuteAsync<TCommand>(TCommand command, Func<TState, TCommand, Decision<TEvent>> decide)
+    {
+        ArgumentNullException.ThrowIfNull(decide);
+        var invocation = CommandInvocation.Current ?? throw new InvalidOperationException("A command is executed inside a grain call.");
+        if (invocation.Context.IsNamed && Adaptor.Recent.Count > 0 && await FirstAnswerAsync(invocation, recentOnly: true) is { } first)
+        {
+            return first;
+        }
+
+        for (var conflicts = 0; conflicts <= MaxConflicts; conflicts++)
+        {
+            if (invocation.Context.ExpectedVersion is { } expected && expected != Version)
+            {
+                return await FirstAnswerOrAsync(invocation, new VersionMismatch<TEvent>(Version));
+            }
+
+            var decision = decide(State, command);
+            switch (decision)
+            {
+                case Decision<TEvent>.Refuse refuse:
+                    return await FirstAnswerOrAsync(invocation, new Rejected<TEvent>(refuse.Code, refuse.Reason));
+                case Decision<TEvent>.Accept { Events.Count: 0 }:
+                    return await FirstAnswerOrAsync(invocation, new Accepted<TEvent>(Version, Position, [], IsRepeated: false));
+                case Decision<TEvent>.Accept { Events: var events }:
+                    if (await AppendAsync(events, invocation) is { } result)
+                    {
+                        return result;
+                    }
+
+                    break;
+                default:
+                    throw new InvalidOperationException($"'{decision}' is neither accepted nor refused.");
+            }
+        }
+
+        return new Contended<TEvent>();
+    }
+
+    /// <summary>The events of this stream after a version, as they are in the log: with metadata, position and time.</summary>
+    /// <param name="after">The version before the first wanted, 0 or more.</param>
+    /// <param name="maxEvents">The most events wanted, 1 or more.</param>
+    protected Task<IReadOnlyList<RecordedEvent>> ReadEventsAsync(int after, int maxEvents) => Adaptor.ReadAsync(new StreamVersion(after), maxEvents);
+
+    /// <inheritdoc/>
+    protected sealed override void TransitionState(Folded<TState, TEvent> state, TEvent @event)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        state.Value = TState.Evolve(state.Value, @event);
+    }
+
+    private int MaxConflicts => (_services ??= (EventSourcingServices)ServiceProvider.GetService(typeof(EventSourcingServices))!).Options.MaxConflicts;
+
+    private EventSourcingServices? _services;
+
+    /// <summary>Null: another writer was first; its events are read in, decide again.</summary>
+    private async Task<CommandResult<TEvent>?> AppendAsync(IReadOnlyList<TEvent> events, CommandInvocation invocation)
+    {
+        switch (await Adaptor.AppendAsync(events, invocation))
+        {
+            case AppendOutcome.Appended appended:
+                return new Accepted<TEvent>(appended.Version.Value, appended.Position.Value, events, IsRepeated: false);
+            case AppendOutcome.Duplicate:
+                return await FirstAnswerOrAsync(invocation, new IdReused<TEvent>());
+            case AppendOutcome.IdReused:
+                // Decided again in another state, the command may give other events than the first time: its first answer still holds.
+                return await FirstAnswerOrAsync(invocation, new IdReused<TEvent>());
+            case AppendOutcome.Conflict when invocation.Context.ExpectedVersion is not null:
+                return new VersionMismatch<TEvent>(Version);
+            case AppendOutcome.Conflict:
+                invocation.TakeBack(events.Count);
+                return null;
+            case var outcome:
+                throw new InvalidOperationException($"An append was answered {outcome}.");
+        }
+    }
+
+    private async Task<CommandResult<TEvent>> FirstAnswerOrAsync(CommandInvocation invocation, CommandResult<TEvent> otherwise) =>
+        invocation.Context.IsNamed || otherwise is IdReused<TEvent> ? await FirstAnswerAsync(invocation, recentOnly: false) ?? otherwise : otherwise;
+
+    /// <summary>The answer that this command got when it was sent before; null when it was not, or was refused.</summary>
+    private async Task<CommandResult<TEvent>?> FirstAnswerAsync(CommandInvocation invocation, bool recentOnly)
+    {
+        var id = EventId.Derive(invocation.Command, Adaptor.Stream, 0);
+        var first = recentOnly ? Adaptor.Recent.FirstOrDefault(e => e.Id == id) : await Adaptor.FindAsync(id);
+        if (first is null)
+        {
+            return null;
+        }
+
+        if (EventMetadata.Parse(first.Metadata).RequestHash != invocation.Context.RequestHash)
+        {
+            return new IdReused<TEvent>();
+        }
+
+        if (first.Version.Value > Version)
+        {
+            await Adaptor.RefreshAsync();
+        }
+
+        var events = await EventsOfAsync(invocation.Command, first);
+        return new Accepted<TEvent>(events[^1].Version.Value, events[^1].Position.Value, [.. events.Select(Adaptor.Decode)], IsRepeated: true);
+    }
+
+    /// <summary>The events of a command stand side by side; its first one is known.</summary>
+    private async Task<IReadOnlyList<RecordedEvent>> EventsOfAsync(CommandId command, RecordedEvent first)
+    {
+        var known = Adaptor.Recent;
+        var from = known.Count > 0 && known[0].Version <= first.Version
+            ? known.SkipWhile(e => e.Version < first.Version)
+            : await ReadEventsAsync(first.Version.Value - 1, AppendRequest.MaxEvents);
+        return [.. from.TakeWhile((e, n) => e.Id == EventId.Derive(command, Adaptor.Stream, n))];
+    }
+}

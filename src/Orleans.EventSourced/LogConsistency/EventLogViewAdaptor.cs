@@ -1,0 +1,336 @@
+using Microsoft.Extensions.Logging;
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourcing;
+using EventId = Orleans.EventSourced.Core.Events.EventId;
+
+namespace Orleans.EventSourced.LogConsistency;
+
+/// <summary>
+/// The log-consistency provider of one grain: it keeps the confirmed and the tentative view, sends submitted events to the log through group commit, and
+/// reads in what others wrote. The log is the only truth; a fault breaks the activation, which then is deactivated and starts again from the log.
+/// Runs on the grain's scheduler only.
+/// </summary>
+internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdaptor<TView, TEntry>, IEventLogViewAdaptor<TEntry>
+    where TView : class, new()
+    where TEntry : class
+{
+    private readonly ILogViewAdaptorHost<TView, TEntry> _host;
+    private readonly IGrainContext _context;
+    private readonly EventSourcingServices _services;
+    private readonly Views<TView, TEntry> _views;
+    private readonly List<Submission<TEntry>> _pending = [];
+    private CommandInvocation? _implicit;
+    private Task? _flushing;
+    private Exception? _broken;
+    private bool _loaded;
+
+    public EventLogViewAdaptor(ILogViewAdaptorHost<TView, TEntry> host, TView initial, IGrainContext context, EventSourcingServices services)
+    {
+        _host = host;
+        _context = context;
+        _services = services;
+        Stream = services.StreamOf(context.GrainId);
+        _views = new Views<TView, TEntry>(host, initial, Stream, services);
+        context.SetComponent<IEventLogViewAdaptor>(this);
+    }
+
+    public StreamId Stream { get; }
+
+    public LogPosition Position => _views.Position;
+
+    public IReadOnlyList<RecordedEvent> Recent => _views.Recent;
+
+    public TView ConfirmedView
+    {
+        get
+        {
+            ThrowIfBroken();
+            return _views.Confirmed;
+        }
+    }
+
+    public TView TentativeView
+    {
+        get
+        {
+            ThrowIfBroken();
+            return _views.Tentative(_pending);
+        }
+    }
+
+    public int ConfirmedVersion => _views.Version.Value;
+
+    public IEnumerable<TEntry> UnconfirmedSuffix => _pending.SelectMany(p => p.Entries);
+
+    public void ThrowIfBroken()
+    {
+        if (_broken is not null)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_broken);
+        }
+    }
+
+    public async Task PreOnActivate()
+    {
+        try
+        {
+            if (!_views.Rehydrate(_context))
+            {
+                await _views.LoadSnapshotAsync();
+            }
+
+            await _views.ReadTailAsync();
+            _loaded = true;
+        }
+        catch (Exception e)
+        {
+            // The activation goes on so far that its callers get this very error, not a rejection that hides it.
+            Break(e);
+        }
+    }
+
+    public Task PostOnActivate() => Task.CompletedTask;
+
+    public async Task PostOnDeactivate()
+    {
+        if (_broken is null && _pending.Count > 0)
+        {
+            await ConfirmSubmittedEntries();
+        }
+
+        await _views.SnapshotsWritten;
+    }
+
+    public void Submit(TEntry entry) => SubmitRange([entry]);
+
+    public void SubmitRange(IEnumerable<TEntry> entries)
+    {
+        ThrowIfBroken();
+        var list = entries as IReadOnlyList<TEntry> ?? [.. entries];
+        if (list.Count == 0)
+        {
+            return;
+        }
+
+        Enqueue(Prepare(list, CommandInvocation.Current ?? (_implicit ??= _services.NewInvocation()), expected: null));
+        _host.OnViewChanged(tentative: true, confirmed: false);
+        _ = FlushAsync();
+    }
+
+    public async Task ConfirmSubmittedEntries()
+    {
+        ThrowIfBroken();
+        for (var last = _pending.LastOrDefault(); last is { IsSettled: false };)
+        {
+            await FlushAsync();
+            ThrowIfBroken();
+        }
+    }
+
+    public Task<bool> TryAppend(TEntry entry) => TryAppendRange([entry]);
+
+    public async Task<bool> TryAppendRange(IEnumerable<TEntry> entries)
+    {
+        var outcome = await AppendAsync([.. entries], CommandInvocation.Current ?? _services.NewInvocation());
+        return outcome switch
+        {
+            AppendOutcome.Appended or AppendOutcome.Duplicate => true,
+            AppendOutcome.Conflict => false,
+            AppendOutcome.IdReused => throw new CommandIdReusedException(Stream, CommandInvocation.Current?.Command),
+            _ => throw new InvalidOperationException($"An append was answered {outcome}."),
+        };
+    }
+
+    public async Task<AppendOutcome> AppendAsync(IReadOnlyList<TEntry> entries, CommandInvocation invocation)
+    {
+        ThrowIfBroken();
+        ArgumentOutOfRangeException.ThrowIfZero(entries.Count);
+        var submission = Prepare(entries, invocation, _views.Version + _pending.Sum(p => p.Entries.Count));
+        Enqueue(submission);
+        while (!submission.IsSettled)
+        {
+            await FlushAsync();
+            ThrowIfBroken();
+        }
+
+        return submission.Outcome!;
+    }
+
+    public async Task Synchronize()
+    {
+        ThrowIfBroken();
+        if (_loaded)
+        {
+            // The first call comes from OnActivateAsync, right after PreOnActivate has read the stream.
+            _loaded = false;
+            return;
+        }
+
+        await ConfirmSubmittedEntries();
+        await RefreshAsync();
+    }
+
+    public async Task RefreshAsync()
+    {
+        try
+        {
+            if (await _views.ReadTailAsync())
+            {
+                _views.ForgetTentative();
+                _host.OnViewChanged(tentative: true, confirmed: true);
+            }
+        }
+        catch (Exception e)
+        {
+            Break(e);
+            throw;
+        }
+    }
+
+    public async Task<IReadOnlyList<TEntry>> RetrieveLogSegment(int fromVersion, int toVersion)
+    {
+        var segment = new List<TEntry>(toVersion - fromVersion);
+        while (segment.Count < toVersion - fromVersion)
+        {
+            var after = new StreamVersion(fromVersion + segment.Count);
+            var page = await _services.Loader.ReadAsync(Stream, after, Math.Min(StreamLoader.PageSize, toVersion - after.Value));
+            if (page.Count == 0)
+            {
+                throw new LogCorruptException($"the stream ends here; version {toVersion} was confirmed before.", Stream, after, LogPosition.Start, "");
+            }
+
+            segment.AddRange(page.Select(Decode));
+        }
+
+        return segment;
+    }
+
+    public Task ClearLogAsync(CancellationToken cancellationToken) =>
+        throw new NotSupportedException($"The events of stream '{Stream}' are facts: they are not erased. Append an event that says what changed.");
+
+    public Task<IReadOnlyList<RecordedEvent>> ReadAsync(StreamVersion after, int maxEvents) => _services.Loader.ReadAsync(Stream, after, maxEvents);
+
+    public async Task<RecordedEvent?> FindAsync(EventId id) =>
+        _views.Recent.FirstOrDefault(e => e.Id == id) ?? await _services.Log.FindEventAsync(id, CancellationToken.None);
+
+    public TEntry Decode(RecordedEvent recorded) => _views.Decode(recorded);
+
+    public void Dehydrate(IDehydrationContext target)
+    {
+        if (_broken is null && _pending.Count == 0)
+        {
+            _views.Dehydrate(target);
+        }
+    }
+
+    public void EnableStatsCollection() => _views.Statistics ??= new LogConsistencyStatistics { EventCounters = [], StabilizationLatenciesInMsecs = [] };
+
+    public void DisableStatsCollection() => _views.Statistics = null;
+
+    public LogConsistencyStatistics? GetStats() => _views.Statistics;
+
+    private Submission<TEntry> Prepare(IReadOnlyList<TEntry> entries, CommandInvocation invocation, StreamVersion? expected)
+    {
+        var events = new NewEvent[entries.Count];
+        for (var i = 0; i < events.Length; i++)
+        {
+            events[i] = _services.Codec.Encode(invocation.NextEventId(Stream), entries[i], invocation.Metadata);
+        }
+
+        return new Submission<TEntry>(entries, events, invocation, expected);
+    }
+
+    private void Enqueue(Submission<TEntry> submission)
+    {
+        // A state that refuses the event refuses it here, before the log has it.
+        _views.ApplyTentatively(_pending, submission);
+        _pending.Add(submission);
+    }
+
+    private Task FlushAsync()
+    {
+        if (_flushing is null or { IsCompleted: true })
+        {
+            _flushing = _pending.Count == 0 ? Task.CompletedTask : FlushPendingAsync();
+        }
+
+        return _flushing;
+    }
+
+    /// <summary>Sends what is pending, one command at a time, until nothing is. It never throws: a failure breaks the activation.</summary>
+    private async Task FlushPendingAsync()
+    {
+        try
+        {
+            // What the grain raises in the same turn goes into the same append.
+            await Task.Yield();
+            _implicit = null;
+            var conflicts = 0;
+            while (_pending.Count > 0)
+            {
+                var batch = Submission<TEntry>.First(_pending);
+                var outcome = await _services.Appends.AppendAsync(batch.ToRequest(Stream, _views.Version));
+                if (outcome is AppendOutcome.Conflict && batch.Expected is null && ++conflicts > _services.Options.MaxConflicts)
+                {
+                    throw new LogUnavailableException($"Stream '{Stream}' was changed by others {conflicts} times in a row while this grain tried to append; nothing of it was written.");
+                }
+
+                await SettleAsync(batch, outcome);
+            }
+        }
+        catch (Exception e)
+        {
+            Break(e);
+        }
+    }
+
+    private async Task SettleAsync(Submission<TEntry> batch, AppendOutcome outcome)
+    {
+        switch (outcome)
+        {
+            case AppendOutcome.Appended appended:
+                _pending.RemoveRange(0, batch.Parts);
+                _views.Confirm(batch, appended, _pending);
+                batch.Settle(outcome);
+                _host.OnViewChanged(tentative: false, confirmed: true);
+                return;
+            case AppendOutcome.Conflict when batch.Expected is null:
+                break;
+            case AppendOutcome.Conflict or AppendOutcome.Duplicate:
+                _pending.RemoveRange(0, batch.Parts);
+                batch.Settle(outcome);
+                break;
+            case AppendOutcome.IdReused when batch.Expected is not null:
+                _pending.RemoveRange(0, batch.Parts);
+                batch.Settle(outcome);
+                _views.ForgetTentative();
+                return;
+            case AppendOutcome.IdReused:
+                throw new CommandIdReusedException(Stream, batch.Invocation.Command);
+            default:
+                throw new InvalidOperationException($"Group commit answered {outcome}.");
+        }
+
+        await _views.ReadTailAsync();
+        _views.ForgetTentative();
+        await _views.EnsureTentativeAsync(_pending);
+        _host.OnViewChanged(tentative: true, confirmed: true);
+    }
+
+    private void Break(Exception e)
+    {
+        if (_broken is not null)
+        {
+            return;
+        }
+
+        _broken = e;
+        ActivationBroken(_services.Logger, Stream.ToString(), ConfirmedVersion, e);
+        _context.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationError, e, "Its log-consistency provider failed."), CancellationToken.None);
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Grain of stream {Stream} failed at version {Version} and is deactivated; the next call starts it again from the log")]
+    private static partial void ActivationBroken(ILogger logger, string stream, int version, Exception cause);
+}

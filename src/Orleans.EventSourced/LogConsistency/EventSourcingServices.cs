@@ -1,0 +1,51 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.Hosting;
+
+namespace Orleans.EventSourced.LogConsistency;
+
+/// <summary>What all adaptors of a silo share.</summary>
+internal sealed class EventSourcingServices(
+    IEventLog log,
+    GroupCommit appends,
+    StreamLoader loader,
+    ISnapshotStore snapshots,
+    JsonEventCodec codec,
+    IOptions<EventSourcingOptions> options,
+    TimeProvider time,
+    ILoggerFactory loggers)
+{
+    private const string BranchPrefix = "~b/";
+
+    public IEventLog Log { get; } = log;
+
+    public GroupCommit Appends { get; } = appends;
+
+    public StreamLoader Loader { get; } = loader;
+
+    public ISnapshotStore Snapshots { get; } = snapshots;
+
+    public JsonEventCodec Codec { get; } = codec;
+
+    public EventSourcingOptions Options { get; } = options.Value;
+
+    public TimeProvider Time { get; } = time;
+
+    public ILogger Logger { get; } = loggers.CreateLogger("Orleans.EventSourced.LogConsistency");
+
+    /// <summary>The command of events that are raised outside any call: by a timer, in OnActivateAsync.</summary>
+    public CommandInvocation NewInvocation() => new(new CommandContext(CommandId.New(Time).Value));
+
+    /// <exception cref="ArgumentException">The key is no stream key, or is kept for what-if branches.</exception>
+    public StreamId StreamOf(GrainId grain)
+    {
+        var key = grain.Key.ToString() ?? "";
+        return key.StartsWith(BranchPrefix, StringComparison.Ordinal)
+            ? throw new ArgumentException($"Grain keys that begin with '{BranchPrefix}' are kept for branches; got '{key}'.", nameof(grain))
+            : new StreamId(grain.Type.ToString() ?? "", key);
+    }
+}

@@ -1,0 +1,272 @@
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourcing;
+
+namespace Orleans.EventSourced.LogConsistency;
+
+/// <summary>
+/// The two views of one grain. An immutable state is copied by assignment; a mutable one is folded twice, because only the grain knows how to
+/// change it and nothing may know how to copy it.
+/// </summary>
+internal sealed class Views<TView, TEntry>
+    where TView : class, new()
+    where TEntry : class
+{
+    private const string MigrationKey = "orleans.eventsourced";
+    private readonly ILogViewAdaptorHost<TView, TEntry> _host;
+    private readonly StreamId _stream;
+    private readonly EventSourcingServices _services;
+    private readonly Snapshots<TView> _snapshots;
+    private readonly Queue<RecordedEvent> _recent = new();
+    private TView? _tentative;
+    private TView? _shadow;
+
+    public Views(ILogViewAdaptorHost<TView, TEntry> host, TView initial, StreamId stream, EventSourcingServices services)
+    {
+        _host = host;
+        _stream = stream;
+        _services = services;
+        _snapshots = new Snapshots<TView>(stream, services);
+        Confirmed = initial;
+        _shadow = initial is IFoldedView ? null : new TView();
+    }
+
+    public TView Confirmed { get; private set; }
+
+    public StreamVersion Version { get; private set; }
+
+    public LogPosition Position { get; private set; }
+
+    public IReadOnlyList<RecordedEvent> Recent => [.. _recent];
+
+    public LogConsistencyStatistics? Statistics { get; set; }
+
+    public Task SnapshotsWritten => _snapshots.Written;
+
+    /// <summary>The confirmed view with what is pending folded on top.</summary>
+    public TView Tentative(List<Submission<TEntry>> pending) => pending.Count == 0 ? Confirmed : _tentative ?? MakeTentative(pending);
+
+    public void ApplyTentatively(List<Submission<TEntry>> pending, Submission<TEntry> submission)
+    {
+        var tentative = _tentative ?? MakeTentative(pending);
+        try
+        {
+            foreach (var entry in submission.Entries)
+            {
+                _host.UpdateView(tentative, entry);
+            }
+        }
+        catch
+        {
+            // Half of the entries may be in it.
+            ForgetTentative();
+            throw;
+        }
+    }
+
+    public void ForgetTentative() => _tentative = null;
+
+    /// <summary>Makes sure that a mutable tentative view can be had without waiting: its second instance is folded anew from the log.</summary>
+    public async Task EnsureTentativeAsync(List<Submission<TEntry>> pending)
+    {
+        if (Confirmed is not IFoldedView && _shadow is null)
+        {
+            await RebuildShadowAsync();
+        }
+
+        if (pending.Count > 0)
+        {
+            MakeTentative(pending);
+        }
+    }
+
+    /// <summary>Folds events that the log has just taken into the confirmed view.</summary>
+    public void Confirm(Submission<TEntry> batch, AppendOutcome.Appended appended, List<Submission<TEntry>> pending)
+    {
+        var first = appended.Version.Value - batch.Events.Count + 1;
+        for (var i = 0; i < batch.Events.Count; i++)
+        {
+            var e = batch.Events[i];
+            var position = new LogPosition(appended.Position.Value - batch.Events.Count + 1 + i);
+            Apply(new RecordedEvent(position, _stream, new StreamVersion(first + i), e.Id, e.Type, e.Schema, e.Data, e.Metadata, appended.RecordedAt), batch.Entries[i], shadow: false);
+        }
+
+        Count("appended", batch.Events.Count);
+        if (pending.Count == 0 && _tentative is not null && Confirmed is not IFoldedView)
+        {
+            // It holds now exactly what is confirmed: keep it as the second instance.
+            (_shadow, _tentative) = (_tentative, null);
+        }
+        else if (pending.Count == 0)
+        {
+            _tentative = null;
+        }
+
+        _snapshots.Consider(Confirmed, Version, Position);
+    }
+
+    /// <summary>Starts from the newest snapshot of this fold, if there is one.</summary>
+    public async Task LoadSnapshotAsync()
+    {
+        if (await _snapshots.ReadAsync() is not { } snapshot)
+        {
+            return;
+        }
+
+        Confirmed = snapshots(Confirmed);
+        if (_shadow is not null)
+        {
+            _shadow = snapshots(_shadow);
+        }
+
+        (Version, Position) = (snapshot.Version, snapshot.Position);
+        Count("snapshot", 1);
+
+        TView snapshots(TView target) => _snapshots.Restore(snapshot, target);
+    }
+
+    /// <summary>Reads in everything behind the confirmed version. True when there was something.</summary>
+    public async Task<bool> ReadTailAsync()
+    {
+        var from = Version;
+        var started = _services.Time.GetTimestamp();
+        while (true)
+        {
+            var page = await _services.Loader.ReadAsync(_stream, Version, StreamLoader.PageSize);
+            Count("read", 1);
+            foreach (var recorded in page)
+            {
+                Apply(recorded, Decode(recorded), shadow: true);
+            }
+
+            if (page.Count < StreamLoader.PageSize)
+            {
+                break;
+            }
+        }
+
+        _snapshots.Loaded(Confirmed, Version, Position, Version.Value - from.Value, _services.Time.GetElapsedTime(started));
+        return Version > from;
+    }
+
+    public TEntry Decode(RecordedEvent recorded) => _services.Codec.Decode(recorded) as TEntry
+        ?? throw new LogCorruptException($"its class is no '{typeof(TEntry)}', which the grain of this stream expects.", recorded.Stream, recorded.Version, recorded.Position, recorded.Type);
+
+    public void Dehydrate(IDehydrationContext target)
+    {
+        var carried = Confirmed is IFoldedView folded ? AddState(target, folded.StateType, folded.State) : target.TryAddValue(MigrationKey + ".state", Confirmed);
+        if (carried)
+        {
+            target.TryAddValue(MigrationKey + ".version", Version.Value);
+            target.TryAddValue(MigrationKey + ".position", Position.Value);
+        }
+    }
+
+    /// <summary>Takes over what another silo's activation left for this one. False: there is nothing, read the log.</summary>
+    public bool Rehydrate(IGrainContext context)
+    {
+        if (context.GetComponent<Rehydration>() is not { Context: { } source } rehydration
+            || !source.TryGetValue<int>(MigrationKey + ".version", out var version)
+            || !source.TryGetValue<long>(MigrationKey + ".position", out var position))
+        {
+            return false;
+        }
+
+        rehydration.Done();
+        if (Confirmed is IFoldedView folded)
+        {
+            if (!source.TryGetValue<object>(MigrationKey + ".state", out var state) || state is null || !folded.StateType.IsInstanceOfType(state))
+            {
+                return false;
+            }
+
+            folded.State = state;
+        }
+        else if (source.TryGetValue<TView>(MigrationKey + ".state", out var view) && source.TryGetValue<TView>(MigrationKey + ".state", out var second))
+        {
+            (Confirmed, _shadow) = (view, second);
+        }
+        else
+        {
+            return false;
+        }
+
+        (Version, Position) = (new StreamVersion(version), new LogPosition(position));
+        Count("rehydrated", 1);
+        return true;
+    }
+
+    private static bool AddState(IDehydrationContext target, Type type, object state) => state is not null && type is not null && target.TryAddValue<object>(MigrationKey + ".state", state);
+
+    private TView MakeTentative(List<Submission<TEntry>> pending)
+    {
+        var view = _tentative = Fresh();
+        foreach (var entry in pending.SelectMany(p => p.Entries))
+        {
+            _host.UpdateView(view, entry);
+        }
+
+        return view;
+    }
+
+    /// <summary>An instance that equals the confirmed view and may be changed.</summary>
+    private TView Fresh()
+    {
+        if (Confirmed is IFoldedView folded)
+        {
+            var copy = new TView();
+            ((IFoldedView)copy).State = folded.State;
+            return copy;
+        }
+
+        var shadow = _shadow ?? throw new LogUnavailableException($"The tentative state of stream '{_stream}' is being rebuilt from the log; ask again.");
+        _shadow = null;
+        return shadow;
+    }
+
+    private async Task RebuildShadowAsync()
+    {
+        var shadow = new TView();
+        for (var at = StreamVersion.None; at < Version;)
+        {
+            foreach (var recorded in await _services.Loader.ReadAsync(_stream, at, Math.Min(StreamLoader.PageSize, Version.Value - at.Value)))
+            {
+                _host.UpdateView(shadow, Decode(recorded));
+                at = recorded.Version;
+            }
+        }
+
+        _shadow = shadow;
+    }
+
+    private void Apply(RecordedEvent recorded, TEntry entry, bool shadow)
+    {
+        try
+        {
+            _host.UpdateView(Confirmed, entry);
+            if (shadow && _shadow is not null)
+            {
+                _host.UpdateView(_shadow, entry);
+            }
+        }
+        catch (Exception e)
+        {
+            throw new LogCorruptException($"the state refuses it: {e.Message}", recorded.Stream, recorded.Version, recorded.Position, recorded.Type, e);
+        }
+
+        (Version, Position) = (recorded.Version, recorded.Position);
+        _recent.Enqueue(recorded);
+        if (_recent.Count > _services.Options.RecentEvents)
+        {
+            _recent.Dequeue();
+        }
+    }
+
+    private void Count(string name, int count)
+    {
+        if (Statistics is { } statistics)
+        {
+            statistics.EventCounters[name] = statistics.EventCounters.GetValueOrDefault(name) + count;
+        }
+    }
+}
