@@ -1,0 +1,44 @@
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.AspNetCore;
+
+/// <summary>
+/// Answers what the log could not do with problem+json: 503 for "surely not written, try again", 503 with its own type for "perhaps written, send the same
+/// Idempotency-Key again", 500 with stream, version and position for a fact that cannot be read, 400 for bad input.
+/// </summary>
+public sealed class LogExceptionHandler : IExceptionHandler
+{
+    /// <inheritdoc/>
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (Answer(exception) is not { } answer)
+        {
+            return false;
+        }
+
+        if (answer.Status == StatusCodes.Status503ServiceUnavailable)
+        {
+            httpContext.Response.Headers.RetryAfter = "1";
+        }
+
+        await CommandAnswer.Problem(answer.Status, answer.Code, answer.Detail, answer.Extensions).ExecuteAsync(httpContext);
+        return true;
+    }
+
+    private static (int Status, string Code, string Detail, Dictionary<string, object?>? Extensions)? Answer(Exception exception) => exception switch
+    {
+        BadCommandException e => (400, "bad-request", e.Message, new() { ["errors"] = new Dictionary<string, string[]> { [e.Field] = [e.Fault] } }),
+        BadHttpRequestException e => (e.StatusCode, "bad-request", e.Message, null),
+        LogCorruptException e => (500, e is UnknownEventTypeException ? "unknown-event-type" : "log-corrupt", e.Message,
+            new() { ["stream"] = e.Stream, ["version"] = e.Version, ["position"] = e.Position, ["eventType"] = e.EventType }),
+        LogOverloadedException e => (503, "log-overloaded", e.Message, null),
+        LogOutcomeUnknownException => (503, "outcome-unknown", "The command may or may not have been accepted. Send it again with the same Idempotency-Key to learn which.", null),
+        LogRequestRefusedException => (400, "log-refused", "The log refuses the content of this command.", null),
+        LogException => (503, "log-unavailable", "The log cannot be reached now. Nothing was written; send the command again.", null),
+        TimeoutException or SiloUnavailableException or OrleansMessageRejectionException =>
+            (503, "node-unavailable", "The node that holds this entity did not answer. The command may have been accepted: send it again with the same Idempotency-Key.", null),
+        _ => null,
+    };
+}
