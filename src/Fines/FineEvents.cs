@@ -37,7 +37,7 @@ public sealed record FineSent(DateTimeOffset OccurredAt, [property: Id(0)] decim
 /// <param name="NotificationType">How: P or C.</param>
 /// <param name="LastSent">Where it was sent last; often unknown.</param>
 [EventType("notification-inserted"), GenerateSerializer, Immutable, Alias("Fines.NotificationInserted")]
-public sealed record NotificationInserted(DateTimeOffset OccurredAt, [property: Id(0)] string NotificationType, [property: Id(1)] string? LastSent) : FineEvent(OccurredAt);
+public sealed record NotificationInserted(DateTimeOffset OccurredAt, [property: Id(0)] string NotificationType, [property: Id(1)] string? LastSent = null) : FineEvent(OccurredAt);
 
 /// <summary>The fine was raised because it was not paid in time.</summary>
 /// <param name="OccurredAt">When it was.</param>
@@ -78,7 +78,7 @@ public sealed record PrefectureResultNotified(DateTimeOffset OccurredAt) : FineE
 /// <param name="Matricola">The register number of the officer, where it is known.</param>
 /// <param name="Officer">Who entered it, where it is known.</param>
 [EventType("judge-appealed"), GenerateSerializer, Immutable, Alias("Fines.JudgeAppealed")]
-public sealed record JudgeAppealed(DateTimeOffset OccurredAt, [property: Id(0)] string Dismissal, [property: Id(1)] int? Matricola, [property: Id(2)] string? Officer) : FineEvent(OccurredAt);
+public sealed record JudgeAppealed(DateTimeOffset OccurredAt, [property: Id(0)] string Dismissal, [property: Id(1)] int? Matricola = null, [property: Id(2)] string? Officer = null) : FineEvent(OccurredAt);
 
 /// <summary>The fine was handed over for credit collection.</summary>
 /// <param name="OccurredAt">When it was.</param>

@@ -103,7 +103,8 @@ public static class XesReader
             var line = Line;
             string? id = null;
             var steps = new List<FineStep>(8);
-            while (!xml.IsEmptyElement && Read() && xml is not { NodeType: XmlNodeType.EndElement, LocalName: "trace" })
+            var hasContent = !xml.IsEmptyElement;
+            while (hasContent && Read() && xml is not { NodeType: XmlNodeType.EndElement, LocalName: "trace" })
             {
                 if (xml is { NodeType: XmlNodeType.Element, Depth: 2, LocalName: "event" })
                 {
@@ -131,7 +132,8 @@ public static class XesReader
         {
             var line = Line;
             _attributes.Clear();
-            while (!xml.IsEmptyElement && Read() && xml is not { NodeType: XmlNodeType.EndElement, LocalName: "event" })
+            var hasContent = !xml.IsEmptyElement;
+            while (hasContent && Read() && xml is not { NodeType: XmlNodeType.EndElement, LocalName: "event" })
             {
                 if (xml.NodeType == XmlNodeType.Element && xml.Depth == 3 && xml.GetAttribute("key") is { } key)
                 {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
@@ -23,8 +24,9 @@ public static class CommandAnswer
         switch (result)
         {
             case Accepted<TEvent> accepted:
+                var types = http.RequestServices.GetRequiredService<JsonEventCodec>().Types;
                 SetVersion(http, accepted.Version, accepted.Position);
-                var body = new CommandAccepted(accepted.Version, accepted.Position, [.. accepted.Events.Select(e => (object)e!)]);
+                var body = new CommandAccepted(accepted.Version, accepted.Position, [.. accepted.Events.Select(e => new AcceptedEvent(types.NameOf(e!), e!))]);
                 return created is null ? Results.Ok(body) : Results.Created(created, body);
             case Rejected<TEvent> rejected when isBadInput?.Invoke(rejected.Code) == true:
                 return Problem(StatusCodes.Status400BadRequest, rejected.Code, rejected.Reason, new() { ["errors"] = new Dictionary<string, string[]> { [rejected.Code] = [rejected.Reason] } });
@@ -76,4 +78,9 @@ public static class CommandAnswer
 /// <param name="Version">The version after it.</param>
 /// <param name="Position">Its place in the log.</param>
 /// <param name="Events">What happened.</param>
-public sealed record CommandAccepted(int Version, long Position, IReadOnlyList<object> Events);
+public sealed record CommandAccepted(int Version, long Position, IReadOnlyList<AcceptedEvent> Events);
+
+/// <summary>One event that a command made happen.</summary>
+/// <param name="Type">The registered name of its type.</param>
+/// <param name="Data">The event.</param>
+public sealed record AcceptedEvent(string Type, object Data);

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Options;
+
 namespace Orleans.EventSourced.Postgres;
 
 /// <summary>Where the log is and how its connections behave.</summary>
@@ -25,4 +27,30 @@ public sealed class PostgresOptions
     /// Starts on a server that may lose what it has acknowledged (<c>fsync</c>, <c>full_page_writes</c> or <c>synchronous_commit</c> off). Default false: such a server is refused.
     /// </summary>
     public bool AllowUnsafeDurabilityUNSAFE { get; set; }
+
+    internal sealed class Validator : IValidateOptions<PostgresOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, PostgresOptions options)
+        {
+            var faults = new List<string>();
+            if (string.IsNullOrWhiteSpace(options.ConnectionString))
+            {
+                faults.Add($"{nameof(PostgresOptions)}.{nameof(ConnectionString)} is missing.");
+            }
+
+            Range(nameof(MaxConnections), options.MaxConnections, 2, 1_000);
+            Range(nameof(ConnectTimeout) + " in s", options.ConnectTimeout.TotalSeconds, 1, 60);
+            Range(nameof(CommandTimeout) + " in s", options.CommandTimeout.TotalSeconds, 1, 600);
+            Range(nameof(LockTimeout) + " in s", options.LockTimeout.TotalSeconds, 0.1, 60);
+            return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+
+            void Range(string option, double value, double from, double to)
+            {
+                if (value < from || value > to)
+                {
+                    faults.Add($"{nameof(PostgresOptions)}.{option} is {value}; allowed are {from} to {to}.");
+                }
+            }
+        }
+    }
 }

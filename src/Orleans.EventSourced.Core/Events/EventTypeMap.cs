@@ -25,6 +25,14 @@ public sealed class EventTypeMap
     /// <summary>The registered names with the current version of each.</summary>
     public IReadOnlyDictionary<string, short> Names => _byName.ToDictionary(e => e.Key, e => e.Value.Version, StringComparer.Ordinal);
 
+    /// <summary>The registered name of an event's class.</summary>
+    /// <exception cref="ArgumentException">The class is not registered.</exception>
+    public string NameOf(object @event)
+    {
+        ArgumentNullException.ThrowIfNull(@event);
+        return _byType.TryGetValue(@event.GetType(), out var entry) ? entry.Name : throw new ArgumentException($"'{@event.GetType()}' is not a registered event type.", nameof(@event));
+    }
+
     internal bool TryFind(string name, [NotNullWhen(true)] out Entry? entry) => _byName.TryGetValue(name, out entry);
 
     internal bool TryFind(Type type, [NotNullWhen(true)] out Entry? entry) => _byType.TryGetValue(type, out entry);

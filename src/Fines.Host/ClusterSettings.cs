@@ -1,0 +1,47 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Fines.Host;
+
+/// <summary>The node's place in its cluster, from the section <c>Orleans</c> of the configuration.</summary>
+internal sealed record ClusterSettings(string ClusterId, string ServiceId, IPAddress AdvertisedAddress, int SiloPort, int GatewayPort)
+{
+    private const int DefaultSiloPort = 11_111;
+    private const int DefaultGatewayPort = 30_000;
+
+    /// <summary>In a container other nodes come from outside; on the loopback address nobody does.</summary>
+    public bool ListenOnAnyAddress => !IPAddress.IsLoopback(AdvertisedAddress);
+
+    public static ClusterSettings From(IConfiguration configuration)
+    {
+        var section = configuration.GetSection("Orleans");
+        return new ClusterSettings(
+            section["ClusterId"] ?? "fines",
+            section["ServiceId"] ?? "fines",
+            Address(section["AdvertisedIP"]),
+            section.GetValue("SiloPort", DefaultSiloPort),
+            section.GetValue("GatewayPort", DefaultGatewayPort));
+    }
+
+    /// <summary>The same, on ports that are free now: for a verb that joins for the time of its work.</summary>
+    public ClusterSettings OnFreePorts() => this with { SiloPort = FreePort(), GatewayPort = FreePort() };
+
+    private static IPAddress Address(string? text)
+    {
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            return IPAddress.Loopback;
+        }
+
+        return IPAddress.TryParse(text, out var address)
+            ? address
+            : Dns.GetHostAddresses(text, AddressFamily.InterNetwork).FirstOrDefault() ?? throw new InvalidOperationException($"Orleans:AdvertisedIP is '{text}', which is no address and no known host.");
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

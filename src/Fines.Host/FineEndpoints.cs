@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Orleans.EventSourced.AspNetCore;
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Log;
+
+namespace Fines.Host;
+
+/// <summary>The HTTP API of the fines: commands in, answers with version and position out.</summary>
+internal static class FineEndpoints
+{
+    private const int MaxEventsPerPage = 1_000;
+
+    public static void Configure(JsonSerializerOptions json)
+    {
+        json.Converters.Add(new MoneyJsonConverter());
+        json.RespectNullableAnnotations = true;
+        json.RespectRequiredConstructorParameters = true;
+        json.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+    }
+
+    public static void MapFineApi(this IEndpointRouteBuilder app)
+    {
+        app.MapOpenApi();
+        app.MapHealthChecks("/alive", new HealthCheckOptions { Predicate = _ => false });
+        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = WriteHealthAsync });
+        var fines = app.MapGroup("/fines").WithTags("Fines");
+        fines.MapPost("", IssueAsync).Produces<CommandAccepted>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(422);
+        fines.MapGet("{id}", GetAsync).Produces<FineAnswer>().ProducesProblem(404);
+        fines.MapGet("{id}/events", GetEventsAsync).Produces<FineEventAnswer[]>().ProducesProblem(404);
+        MapCommand<SendFineRequest>(fines, "send", (r, at) => new SendFine(r.OccurredAt ?? at, r.Expense));
+        MapCommand<NotificationRequest>(fines, "notification", (r, at) => new InsertNotification(r.OccurredAt ?? at, r.NotificationType, r.LastSent));
+        MapCommand<AmountRequest>(fines, "penalty", (r, at) => new AddPenalty(r.OccurredAt ?? at, r.Amount));
+        MapCommand<AmountRequest>(fines, "payments", (r, at) => new RegisterPayment(r.OccurredAt ?? at, r.Amount));
+        MapCommand<MomentRequest>(fines, "prefecture-appeals", (r, at) => new DatePrefectureAppeal(r.OccurredAt ?? at));
+        MapCommand<DismissalRequest>(fines, "prefecture-appeals/send", (r, at) => new SendPrefectureAppeal(r.OccurredAt ?? at, r.Dismissal));
+        MapCommand<MomentRequest>(fines, "prefecture-appeals/result", (r, at) => new ReceivePrefectureResult(r.OccurredAt ?? at));
+        MapCommand<MomentRequest>(fines, "prefecture-appeals/result/notification", (r, at) => new NotifyPrefectureResult(r.OccurredAt ?? at));
+        MapCommand<JudgeAppealRequest>(fines, "judge-appeals", (r, at) => new AppealToJudge(r.OccurredAt ?? at, r.Dismissal, r.Matricola, r.Officer));
+        MapCommand<MomentRequest>(fines, "credit-collection", (r, at) => new SendToCreditCollection(r.OccurredAt ?? at));
+    }
+
+    private static void MapCommand<TBody>(IEndpointRouteBuilder fines, string path, Func<TBody, DateTimeOffset, FineCommand> command)
+        where TBody : class =>
+        fines.MapPost($"{{id}}/{path}", (string id, CommandRequest<TBody> request, HttpContext http, IGrainFactory grains, IEventLog log, TimeProvider time) =>
+                ExecuteAsync(id, command(request.Body, time.GetUtcNow()), request.Context, http, grains, log, created: null))
+            .Produces<CommandAccepted>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(412).ProducesProblem(422);
+
+    private static Task<IResult> IssueAsync(CommandRequest<IssueFineRequest> request, HttpContext http, IGrainFactory grains, IEventLog log, TimeProvider time)
+    {
+        var r = request.Body;
+        var command = new IssueFine(r.OccurredAt ?? time.GetUtcNow(), r.Amount, r.Article, r.Points, r.VehicleClass, r.Officer, r.Dismissal);
+        return ExecuteAsync(r.FineId, command, request.Context, http, grains, log, $"/fines/{Uri.EscapeDataString(r.FineId)}");
+    }
+
+    private static async Task<IResult> ExecuteAsync(string id, FineCommand command, CommandContext context, HttpContext http, IGrainFactory grains, IEventLog log, string? created)
+    {
+        if (await CommandAnswer.RefuseReuseAsync(log, context, StreamOf(id), http.RequestAborted) is { } refusal)
+        {
+            return refusal;
+        }
+
+        using (CommandContext.Begin(context))
+        {
+            return CommandAnswer.From(await grains.GetGrain<IFineGrain>(id).ExecuteAsync(command), http, created, Fine.InputCodes.Contains);
+        }
+    }
+
+    private static async Task<IResult> GetAsync(string id, HttpContext http, IGrainFactory grains)
+    {
+        _ = StreamOf(id);
+        var fine = await grains.GetGrain<IFineGrain>(id).GetAsync();
+        if (fine.Version == 0)
+        {
+            return NotFound(id);
+        }
+
+        CommandAnswer.SetVersion(http, fine.Version, fine.Position);
+        return http.Request.Headers.IfNoneMatch == http.Response.Headers.ETag
+            ? Results.StatusCode(StatusCodes.Status304NotModified)
+            : Results.Ok(new FineAnswer(id, fine.Version, fine.Position, fine.State.Due, fine.State.Paid, fine.State.Outstanding, fine.State.Settled, fine.State));
+    }
+
+    private static async Task<IResult> GetEventsAsync(string id, HttpContext http, StreamLoader loader, int after = 0, int limit = MaxEventsPerPage)
+    {
+        if (after < 0 || limit is < 1 or > MaxEventsPerPage)
+        {
+            throw new BadCommandException(after < 0 ? "after" : "limit", $"after is 0 or more, limit is 1 to {MaxEventsPerPage}.");
+        }
+
+        var events = await loader.ReadAsync(StreamOf(id), new StreamVersion(after), limit);
+        if (events.Count == 0 && after == 0)
+        {
+            return NotFound(id);
+        }
+
+        if (events.Count > 0)
+        {
+            CommandAnswer.SetVersion(http, events[^1].Version.Value, events[^1].Position.Value);
+        }
+
+        return Results.Ok(events.Select(e => new FineEventAnswer(e.Version.Value, e.Position.Value, e.Id.Value, e.Type, e.Schema, e.RecordedAt, Json(e.Data), Json(e.Metadata))));
+    }
+
+    private static JsonElement Json(ReadOnlyMemory<byte> text)
+    {
+        using var document = JsonDocument.Parse(text);
+        return document.RootElement.Clone();
+    }
+
+    private static StreamId StreamOf(string id)
+    {
+        try
+        {
+            return id.StartsWith('~') ? throw new ArgumentException("A fine's id does not begin with '~'.") : new StreamId("fine", id);
+        }
+        catch (ArgumentException e)
+        {
+            throw new BadCommandException("fineId", e.Message, e);
+        }
+    }
+
+    private static IResult NotFound(string id) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-fine", $"There is no fine '{id}'.");
+
+    private static Task WriteHealthAsync(HttpContext http, HealthReport report) => http.Response.WriteAsJsonAsync(new
+    {
+        status = report.Status.ToString(),
+        checks = report.Entries.ToDictionary(e => e.Key, e => new { status = e.Value.Status.ToString(), e.Value.Description, e.Value.Data }),
+        seconds = report.TotalDuration.TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture),
+    });
+}

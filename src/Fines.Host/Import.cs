@@ -1,0 +1,198 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging.Console;
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Grains;
+using Spectre.Console;
+
+namespace Fines.Host;
+
+/// <summary>How an import runs.</summary>
+/// <param name="Parallel">How many fines are worked on at a time.</param>
+/// <param name="Json">Whether the figures are printed as JSON.</param>
+/// <param name="Fines">How many fines there will be, where that is known.</param>
+internal sealed record ImportOptions(int Parallel, bool Json, int? Fines);
+
+/// <summary>
+/// Sends the steps of fines as commands through the grains, each fine's in order, many fines at a time. A command's id comes from fine and ordinal, so that a repeated run
+/// is a repeated command: it gets its first answer and writes nothing.
+/// </summary>
+internal sealed class Import(IGrainFactory grains, ImportOptions options, TimeProvider time)
+{
+    private const int BadInput = 2;
+    private const int MaxRejectionsShown = 10;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
+    private readonly List<string> _rejections = [];
+    private long _sent;
+    private long _alreadyThere;
+    private long _rejected;
+    private long _fines;
+
+    /// <summary>Joins the cluster as a node of its own, imports, and prints the figures. The result is the exit code.</summary>
+    public static async Task<int> RunAsync(IEnumerable<FineTrace> traces, ImportOptions options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var builder = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder();
+            builder.Logging.AddFilter(null, LogLevel.Warning).AddFilter("Orleans", LogLevel.Error);
+            builder.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+            var store = Store.From(builder.Configuration);
+            var description = await store.PrepareAsync(cancellationToken);
+            builder.UseOrleans(silo => Node.ConfigureSilo(silo, store, ClusterSettings.From(builder.Configuration).OnFreePorts()));
+            using var host = builder.Build();
+            await host.StartAsync(cancellationToken);
+            await Console.Error.WriteLineAsync($"Store: {description}");
+            var import = new Import(host.Services.GetRequiredService<IGrainFactory>(), options, TimeProvider.System);
+            var code = await import.RunAsync(traces, host.Services.GetRequiredService<IEventLog>(), host.Services.GetRequiredService<JsonEventCodec>(), cancellationToken);
+            await host.StopAsync(CancellationToken.None);
+            return code;
+        }
+        catch (XesFormatException e)
+        {
+            return await FailAsync(e.Message, BadInput);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return await FailAsync(e.Message, BadInput);
+        }
+        catch (LogException e)
+        {
+            return await FailAsync($"The event log cannot be used: {e.Message}", Node.Failed);
+        }
+        catch (OperationCanceledException)
+        {
+            return await FailAsync("Stopped. What was imported stays; run the same command again to go on.", Node.Failed);
+        }
+    }
+
+    private static async Task<int> FailAsync(string message, int code)
+    {
+        await Console.Error.WriteLineAsync(message);
+        return code;
+    }
+
+    private async Task<int> RunAsync(IEnumerable<FineTrace> traces, IEventLog log, JsonEventCodec codec, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        XesFormatException? fault = null;
+        using (var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+        {
+            var progress = ShowProgressAsync(stop.Token);
+            try
+            {
+                await Parallel.ForEachAsync(traces, new ParallelOptions { MaxDegreeOfParallelism = options.Parallel, CancellationToken = cancellationToken }, async (trace, _) => await ImportAsync(trace));
+            }
+            catch (XesFormatException e)
+            {
+                fault = e;
+            }
+            finally
+            {
+                await stop.CancelAsync();
+                await progress;
+            }
+        }
+
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        if (fault is not null)
+        {
+            await Console.Error.WriteLineAsync($"{_sent} events of {_fines} fines before it were imported and stay.");
+            return await FailAsync(fault.Message, BadInput);
+        }
+
+        foreach (var rejection in _rejections)
+        {
+            await Console.Error.WriteLineAsync($"Rejected: {rejection}");
+        }
+
+        var totals = await LogFigures.FoldAsync(log, codec, cancellationToken);
+        new ImportFigures(totals, seconds, _sent, _rejected, _alreadyThere).Print(options.Json);
+        return 0;
+    }
+
+    private async ValueTask ImportAsync(FineTrace trace)
+    {
+        var grain = grains.GetGrain<IFineGrain>(trace.FineId);
+        var fine = CommandId.FromText($"fines/import/{trace.FineId}");
+        for (var i = 0; i < trace.Steps.Count; i++)
+        {
+            var context = new CommandContext(fine.Nested("step", i).Value) { IsNamed = true, Origin = "import", Correlation = trace.FineId };
+            Note(trace, i, await ExecuteAsync(grain, trace.Steps[i].Command, context));
+        }
+
+        await grain.ReleaseAsync();
+        Interlocked.Increment(ref _fines);
+    }
+
+    /// <summary>While the log or a node is away, the same command is sent again: it takes effect once, however often it is sent.</summary>
+    private async Task<CommandResult<FineEvent>> ExecuteAsync(IFineGrain grain, FineCommand command, CommandContext context)
+    {
+        var since = time.GetTimestamp();
+        for (var wait = FirstWait; ; wait = wait * 2 < TimeSpan.FromSeconds(2) ? wait * 2 : TimeSpan.FromSeconds(2))
+        {
+            try
+            {
+                using (CommandContext.Begin(context))
+                {
+                    var result = await grain.ExecuteAsync(command);
+                    if (result is not Contended<FineEvent>)
+                    {
+                        return result;
+                    }
+                }
+            }
+            catch (Exception e) when (e is LogUnavailableException or LogOverloadedException or LogOutcomeUnknownException or TimeoutException or SiloUnavailableException or OrleansMessageRejectionException
+                && time.GetElapsedTime(since) < Patience)
+            {
+                // Sent again below.
+            }
+
+            await Task.Delay(wait, time);
+        }
+    }
+
+    private void Note(FineTrace trace, int step, CommandResult<FineEvent> result)
+    {
+        Interlocked.Increment(ref _sent);
+        switch (result)
+        {
+            case Accepted<FineEvent> { IsRepeated: true }:
+                Interlocked.Increment(ref _alreadyThere);
+                break;
+            case Accepted<FineEvent>:
+                break;
+            default:
+                if (Interlocked.Increment(ref _rejected) <= MaxRejectionsShown)
+                {
+                    lock (_rejections)
+                    {
+                        _rejections.Add($"fine {trace.FineId}, event {step + 1}, line {trace.Steps[step].Line}: {result}");
+                    }
+                }
+
+                break;
+        }
+    }
+
+    private async Task ShowProgressAsync(CancellationToken cancellationToken)
+    {
+        if (options.Json || Console.IsOutputRedirected || Console.IsErrorRedirected)
+        {
+            return;
+        }
+
+        await AnsiConsole.Progress().AutoClear(true).Columns(new SpinnerColumn(), new TaskDescriptionColumn(), new ProgressBarColumn(), new ElapsedTimeColumn()).StartAsync(async context =>
+        {
+            var task = context.AddTask("Importing", maxValue: options.Fines ?? double.MaxValue);
+            task.IsIndeterminate = options.Fines is null;
+            while (!cancellationToken.IsCancellationRequested)
+            {
+                task.Value = Interlocked.Read(ref _fines);
+                task.Description = $"{Interlocked.Read(ref _sent):N0} events of {Interlocked.Read(ref _fines):N0} fines";
+                await Task.Delay(TimeSpan.FromMilliseconds(200), time, CancellationToken.None);
+            }
+        });
+    }
+}

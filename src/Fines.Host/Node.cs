@@ -1,0 +1,75 @@
+using Orleans.Configuration;
+using Orleans.EventSourced.AspNetCore;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Hosting;
+
+namespace Fines.Host;
+
+/// <summary>One node: the silo with the fines' grains, and the HTTP API beside it in the same process.</summary>
+internal static class Node
+{
+    public const int Failed = 1;
+
+    /// <summary>Runs the node until it is told to stop.</summary>
+    public static async Task<int> ServeAsync(string[] args)
+    {
+        var builder = WebApplication.CreateBuilder(args);
+        if (builder.Configuration["urls"] is null)
+        {
+            builder.WebHost.UseUrls("http://localhost:5080");
+        }
+
+        var store = Store.From(builder.Configuration);
+        var cluster = ClusterSettings.From(builder.Configuration);
+        string description;
+        try
+        {
+            description = await store.PrepareAsync(CancellationToken.None);
+        }
+        catch (LogException e)
+        {
+            await Console.Error.WriteLineAsync($"The event log cannot be used: {e.Message}");
+            return Failed;
+        }
+
+        builder.Logging.AddFilter("Orleans", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning);
+        builder.UseOrleans(silo => ConfigureSilo(silo, store, cluster));
+        builder.Services.AddFineApi();
+        await using var app = builder.Build();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.MapFineApi();
+        await app.StartAsync();
+        Console.WriteLine($"Store: {description}");
+        Console.WriteLine($"Silo: {cluster.AdvertisedAddress}:{cluster.SiloPort}, cluster {cluster.ClusterId}");
+        Console.WriteLine($"Listening on {string.Join(", ", app.Urls)}");
+        await app.WaitForShutdownAsync();
+        return 0;
+    }
+
+    /// <summary>The silo of a node, of an import and of the tests: one composition for all.</summary>
+    public static void ConfigureSilo(ISiloBuilder silo, Store store, ClusterSettings cluster)
+    {
+        store.Configure(silo, cluster);
+        silo.AddEventSourcing(o => o.EventTypes = FineEventTypes.Map);
+        silo.Configure<ClusterMembershipOptions>(o =>
+        {
+            // A node that is killed is declared dead within two seconds, and a node that starts does not wait for one that wrote its last sign of life six seconds ago.
+            o.ProbeTimeout = TimeSpan.FromSeconds(1);
+            o.NumMissedProbesLimit = 2;
+            o.NumVotesForDeathDeclaration = 1;
+            o.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
+            o.NumMissedTableIAmAliveLimit = 3;
+        });
+        silo.Configure<SiloMessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromSeconds(30));
+    }
+
+    private static void AddFineApi(this IServiceCollection services)
+    {
+        services.AddProblemDetails();
+        services.AddExceptionHandler<LogExceptionHandler>();
+        services.AddOpenApi();
+        services.AddHealthChecks().AddCheck<LogHealthCheck>("log");
+        services.ConfigureHttpJsonOptions(o => FineEndpoints.Configure(o.SerializerOptions));
+    }
+}

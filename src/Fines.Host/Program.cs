@@ -1,0 +1,3 @@
+using Fines.Host;
+
+return Verbs.Names.Contains(args.FirstOrDefault() ?? "") ? await Verbs.RunAsync(args) : await Node.ServeAsync(args);

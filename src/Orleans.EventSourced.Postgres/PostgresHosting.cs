@@ -1,0 +1,26 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Snapshots;
+
+namespace Orleans.EventSourced.Postgres;
+
+/// <summary>Registers the log in PostgreSQL.</summary>
+public static class PostgresHosting
+{
+    /// <summary>
+    /// Adds the log and the snapshots. The schema is not touched: call <see cref="PostgresSchema.MigrateAsync"/> and <see cref="PostgresSchema.CheckAsync"/> before the silo starts.
+    /// </summary>
+    /// <param name="services">The silo's services.</param>
+    /// <param name="configure">At least the connection string.</param>
+    public static IServiceCollection AddPostgresEventLog(this IServiceCollection services, Action<PostgresOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configure);
+        services.AddOptions<PostgresOptions>().Configure(configure).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<PostgresOptions>, PostgresOptions.Validator>();
+        services.AddSingleton<IEventLog>(provider => new PostgresEventLog(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
+        services.AddSingleton<ISnapshotStore>(provider => new PostgresSnapshotStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
+        return services;
+    }
+}
