@@ -76,6 +76,14 @@ public sealed record EventMetadata(
             Text(root, RequestHashName));
     }
 
+    /// <summary>Only the request's digest, for stores that compare it.</summary>
+    /// <exception cref="JsonException">Not a JSON object.</exception>
+    public static string? RequestHashOf(ReadOnlyMemory<byte> json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return Text(document.RootElement, RequestHashName);
+    }
+
     private static string? Text(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 

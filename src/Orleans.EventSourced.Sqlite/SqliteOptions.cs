@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Options;
+
+namespace Orleans.EventSourced.Sqlite;
+
+/// <summary>Where the log's file is.</summary>
+public sealed class SqliteOptions
+{
+    /// <summary>The file; its folder is made if need be. Beside it lie <c>-views.db</c> with the snapshots and <c>.lock</c>. Default <c>data/eventlog.db</c>.</summary>
+    public string Path { get; set; } = System.IO.Path.Combine("data", "eventlog.db");
+
+    /// <summary>Opens the log for reading only, which is allowed beside the process that writes. Default false.</summary>
+    public bool ReadOnly { get; set; }
+
+    /// <summary>How many threads read, each with a connection of its own. 1 to 16; default 2.</summary>
+    public int Readers { get; set; } = 2;
+
+    /// <summary>The most pieces of work that wait for a thread; one more is refused. 1 to 1,000,000; default 20,000.</summary>
+    public int MaxQueued { get; set; } = 20_000;
+
+    /// <summary>The file of snapshots, beside the log's.</summary>
+    internal string ViewsPath => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", System.IO.Path.GetFileNameWithoutExtension(Path) + "-views.db");
+
+    internal sealed class Validator : IValidateOptions<SqliteOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, SqliteOptions options)
+        {
+            var faults = new List<string>();
+            if (string.IsNullOrWhiteSpace(options.Path))
+            {
+                faults.Add($"{nameof(SqliteOptions)}.{nameof(Path)} is missing.");
+            }
+
+            if (options.Readers is < 1 or > 16)
+            {
+                faults.Add($"{nameof(SqliteOptions)}.{nameof(Readers)} is {options.Readers}; allowed are 1 to 16.");
+            }
+
+            if (options.MaxQueued is < 1 or > 1_000_000)
+            {
+                faults.Add($"{nameof(SqliteOptions)}.{nameof(MaxQueued)} is {options.MaxQueued}; allowed are 1 to 1,000,000.");
+            }
+
+            return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using Microsoft.Data.Sqlite;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Sqlite;
+
+/// <summary>Brings a file to the schema of this program, and holds it for one process.</summary>
+public static class SqliteSchema
+{
+    private const string LogMigrations = "Migrations";
+    private const string SnapshotMigrations = "SnapshotMigrations";
+
+    /// <summary>Makes or migrates the files, and says in one line how durable they are.</summary>
+    /// <exception cref="LogMisconfiguredException">Another process has the file, it is newer than this program, or no log.</exception>
+    /// <exception cref="LogUnavailableException">The file cannot be opened.</exception>
+    public static Task<string> PrepareAsync(SqliteOptions options, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Task.Run(
+            () =>
+            {
+                using var held = Hold(options);
+                try
+                {
+                    using var session = OpenLog(options);
+                    using var snapshots = OpenSnapshots(options);
+                    return $"journal {session.Text("pragma journal_mode")}, synchronous {(session.Text("pragma synchronous") == "2" ? "full" : session.Text("pragma synchronous"))}, one process";
+                }
+                catch (SqliteException e)
+                {
+                    throw SqliteErrors.OnRead(e);
+                }
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Takes the file for this process until the result is disposed, or the process ends in whatever way.</summary>
+    internal static FileStream Hold(SqliteOptions options)
+    {
+        var path = Path.GetFullPath(options.Path);
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            return new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new LogMisconfiguredException($"The SQLite log '{path}' is in use by another process, and SQLite serves one at a time. Stop that process, or use PostgreSQL for several.", e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new LogMisconfiguredException($"The SQLite log '{path}' may not be written by this user.", e);
+        }
+    }
+
+    internal static SqliteSession OpenLog(SqliteOptions options) => Open(options.Path, LogMigrations, session =>
+    {
+        var id = new byte[16];
+        CommandId.New(TimeProvider.System).Value.TryWriteBytes(id, bigEndian: true, out _);
+        session.Prepared(Statements.InsertLog, ("$log_id", id), ("$created_at", HashLink.Microseconds(TimeProvider.System.GetUtcNow()))).ExecuteNonQuery();
+    });
+
+    internal static SqliteSession OpenSnapshots(SqliteOptions options) => Open(options.ViewsPath, SnapshotMigrations, _ => { });
+
+    private static SqliteSession Open(string path, string migrations, Action<SqliteSession> begin)
+    {
+        var session = new SqliteSession(path, writes: true);
+        try
+        {
+            Migrate(session, path, Statements.Migrations(migrations), begin);
+            return session;
+        }
+        catch
+        {
+            session.Dispose();
+            throw;
+        }
+    }
+
+    private static void Migrate(SqliteSession session, string path, IReadOnlyList<(int Number, string Sql)> known, Action<SqliteSession> begin)
+    {
+        var applied = int.Parse(session.Text("pragma user_version"), System.Globalization.CultureInfo.InvariantCulture);
+        if (applied > known[^1].Number)
+        {
+            throw new LogMisconfiguredException($"'{path}' has the schema version {applied}; this program knows versions up to {known[^1].Number}. Run a newer program.");
+        }
+
+        foreach (var (number, sql) in known.Where(m => m.Number > applied))
+        {
+            session.Execute("begin immediate");
+            try
+            {
+                session.Execute(sql);
+                if (number == 1)
+                {
+                    begin(session);
+                }
+
+                session.Execute($"pragma user_version = {number}");
+                session.Execute("commit");
+            }
+            catch
+            {
+                session.Execute("rollback");
+                throw;
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using Microsoft.Data.Sqlite;
+
+namespace Orleans.EventSourced.Sqlite;
+
+/// <summary>One connection with its prepared statements. Used by one thread at a time.</summary>
+internal sealed class SqliteSession : IDisposable
+{
+    private readonly SqliteConnection _connection;
+    private readonly Dictionary<string, SqliteCommand> _commands = new(StringComparer.Ordinal);
+
+    public SqliteSession(string path, bool writes)
+    {
+        var text = new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = writes ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadOnly,
+            Pooling = false,
+            DefaultTimeout = 5,
+        };
+        _connection = new SqliteConnection(text.ConnectionString);
+        _connection.Open();
+        if (writes)
+        {
+            // FULL: a commit is on the disk before it is acknowledged. recursive_triggers: "insert or replace" may not slip past the triggers.
+            Execute("pragma journal_mode = wal; pragma synchronous = full; pragma recursive_triggers = on; pragma wal_autocheckpoint = 4000;");
+        }
+
+        Execute("pragma cache_size = -65536; pragma temp_store = memory;");
+    }
+
+    public string Text(string sql) => Convert.ToString(Prepared(sql).ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture) ?? "";
+
+    public void Execute(string sql)
+    {
+        using var command = _connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    /// <summary>A prepared statement with its parameters set; the caller runs it and disposes the reader, not the command.</summary>
+    public SqliteCommand Prepared(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    {
+        if (!_commands.TryGetValue(sql, out var command))
+        {
+            command = _connection.CreateCommand();
+            command.CommandText = sql;
+            foreach (var (name, value) in parameters)
+            {
+                command.Parameters.AddWithValue(name, value);
+            }
+
+            command.Prepare();
+            _commands.Add(sql, command);
+            return command;
+        }
+
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            command.Parameters[i].Value = parameters[i].Value;
+        }
+
+        return command;
+    }
+
+    public void Dispose()
+    {
+        foreach (var command in _commands.Values)
+        {
+            command.Dispose();
+        }
+
+        _connection.Dispose();
+    }
+}

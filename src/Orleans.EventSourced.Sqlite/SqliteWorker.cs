@@ -1,0 +1,85 @@
+using System.Threading.Channels;
+using Microsoft.Data.Sqlite;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Sqlite;
+
+/// <summary>
+/// Threads that own a connection each and do work in the order it comes: SQLite has no asynchronous I/O, and grains must not wait on the thread pool's few threads.
+/// </summary>
+internal sealed class SqliteWorker : IAsyncDisposable
+{
+    private readonly Channel<Action<SqliteSession>> _work;
+    private readonly Task[] _threads;
+
+    public SqliteWorker(string name, int threads, int maxQueued, Func<SqliteSession> open)
+    {
+        _work = Channel.CreateBounded<Action<SqliteSession>>(new BoundedChannelOptions(maxQueued) { SingleReader = threads == 1 });
+        var sessions = Enumerable.Range(0, threads).Select(_ => open()).ToArray();
+        _threads = [.. sessions.Select((session, i) => Start($"{name} {i}", session))];
+    }
+
+    /// <exception cref="LogOverloadedException">Too much waits already.</exception>
+    /// <exception cref="LogUnavailableException">The store is closed.</exception>
+    public Task<T> RunAsync<T>(Func<SqliteSession, T> work)
+    {
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var taken = _work.Writer.TryWrite(session =>
+        {
+            try
+            {
+                answer.SetResult(work(session));
+            }
+            catch (SqliteException e)
+            {
+                answer.SetException(SqliteErrors.OnRead(e));
+            }
+            catch (Exception e)
+            {
+                answer.SetException(e);
+            }
+        });
+        if (taken)
+        {
+            return answer.Task;
+        }
+
+        throw _work.Reader.Completion.IsCompleted || _threads.All(t => t.IsCompleted)
+            ? new LogUnavailableException("The SQLite store is closed.")
+            : new LogOverloadedException("Too much work waits for the SQLite file; nothing was written.");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _work.Writer.TryComplete();
+        await Task.WhenAll(_threads).ConfigureAwait(false);
+    }
+
+    private Task Start(string name, SqliteSession session)
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var thread = new Thread(() =>
+        {
+            Drain(session);
+            ended.SetResult();
+        })
+        { IsBackground = true, Name = name };
+        thread.Start();
+        return ended.Task;
+    }
+
+    private void Drain(SqliteSession session)
+    {
+        using (session)
+        {
+            // Blocking is what this thread is for.
+            while (_work.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+            {
+                while (_work.Reader.TryRead(out var work))
+                {
+                    work(session);
+                }
+            }
+        }
+    }
+}

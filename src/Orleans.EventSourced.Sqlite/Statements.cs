@@ -1,0 +1,59 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+
+namespace Orleans.EventSourced.Sqlite;
+
+/// <summary>The SQL of this store, embedded one statement a file.</summary>
+internal static class Statements
+{
+    private static readonly ConcurrentDictionary<string, string> Cache = new(StringComparer.Ordinal);
+
+    public static string InsertLog => Get("insert_log");
+
+    public static string FindStream => Get("find_stream");
+
+    public static string InsertStream => Get("insert_stream");
+
+    public static string FindId => Get("find_id");
+
+    public static string InsertEvent => Get("insert_event");
+
+    public static string LastCommit => Get("last_commit");
+
+    public static string InsertCommit => Get("insert_commit");
+
+    public static string ReadStream => Get("read_stream");
+
+    public static string ReadLog => Get("read_log");
+
+    public static string ReadHead => Get("read_head");
+
+    public static string FindCommand => Get("find_command");
+
+    public static string FindEvent => Get("find_event");
+
+    public static string ReadSnapshot => Get("read_snapshot");
+
+    public static string WriteSnapshot => Get("write_snapshot");
+
+    /// <summary>The migrations of a file by number, in order: <c>NNNN_name.sql</c> in the folder named.</summary>
+    public static IReadOnlyList<(int Number, string Sql)> Migrations(string folder) =>
+    [
+        .. from resource in typeof(Statements).Assembly.GetManifestResourceNames()
+           let parts = resource.Split('.')
+           where parts.Length > 3 && parts[^3] == folder
+           let number = int.Parse(parts[^2].Split('_')[0], System.Globalization.CultureInfo.InvariantCulture)
+           orderby number
+           select (number, Read(resource)),
+    ];
+
+    private static string Get(string name) => Cache.GetOrAdd(name, n => Read($"Orleans.EventSourced.Sqlite.Sql.{n}.sql"));
+
+    private static string Read(string resource)
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"The assembly lacks its resource '{resource}'.");
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
