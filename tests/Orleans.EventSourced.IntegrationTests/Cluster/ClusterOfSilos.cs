@@ -33,7 +33,7 @@ public sealed class ClusterOfSilos(PostgresFixture postgres) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _connectionString = await OrleansDatabase.CreateAsync(postgres);
+        _connectionString = await OrleansDatabase.CreateAsync(postgres, CancellationToken.None);
         _source = NpgsqlDataSource.Create(_connectionString);
         _silos.Add(await StartSiloAsync());
         _silos.Add(await StartSiloAsync());

@@ -8,7 +8,8 @@
 -- Times are UTC. Versions start at 0 (cluster) or 1 (state, reminder) and grow by one with each change; Orleans' ETag is the version.
 -- A key of a grain, with the name of its type and of the service, may have about 2,500 bytes: more does not fit into the index.
 
-create schema orleans;
+create schema orleans authorization es_owner;
+set local role es_owner;
 
 -- The statements the providers run.
 create table orleans.orleansquery (
@@ -276,3 +277,5 @@ $query$);
 grant usage on schema orleans to es_writer;
 grant select on orleans.orleansquery to es_writer;
 grant select, insert, update, delete on orleans.cluster, orleans.silo, orleans.grain_state, orleans.reminder to es_writer;
+
+reset role;
