@@ -348,7 +348,7 @@ public sealed class OrleansTablesTests(ClusterOfSilos cluster) : IClassFixture<C
     [Fact]
     public async Task a_subscription_made_on_one_silo_is_kept_in_the_tables_and_receives_from_another()
     {
-        var id = StreamId.Create("notes", NewName());
+        var id = Orleans.Runtime.StreamId.Create("notes", NewName());
         var received = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
         var subscription = await Stream(cluster.First).SubscribeAsync((text, _) =>
         {

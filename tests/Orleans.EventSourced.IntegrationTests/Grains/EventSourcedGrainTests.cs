@@ -1,0 +1,162 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.Grains;
+using Xunit;
+
+namespace Orleans.EventSourced.IntegrationTests.Grains;
+
+/// <summary>Commands: what they answer, and that a repeated one gets its first answer.</summary>
+public sealed class EventSourcedGrainTests : IAsyncLifetime
+{
+    private readonly TestFolder _folder = new();
+    private TestNode _node = null!;
+
+    public async ValueTask InitializeAsync() => _node = await TestNode.StartAsync(_folder.Database);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _node.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task an_accepted_command_answers_version_position_and_events()
+    {
+        await Counter("other").AddAsync(1);
+        var accepted = Assert.IsType<Accepted<CounterEvent>>(await Counter("a").AddAsync(25));
+        Assert.Equal((3, 4L, false), (accepted.Version, accepted.Position, accepted.IsRepeated));
+        Assert.Equal([new Added(10), new Added(10), new Added(5)], accepted.Events);
+    }
+
+    [Fact]
+    public async Task a_command_without_effect_answers_where_the_stream_stands()
+    {
+        await Counter("a").AddAsync(25);
+        await Counter("b").AddAsync(1);
+        var accepted = Assert.IsType<Accepted<CounterEvent>>(await Counter("a").AddAsync(0));
+        Assert.Equal((3, 3L), (accepted.Version, accepted.Position));
+        Assert.Empty(accepted.Events);
+    }
+
+    [Fact]
+    public async Task a_refused_command_answers_code_and_reason_and_writes_nothing()
+    {
+        var rejected = Assert.IsType<Rejected<CounterEvent>>(await Counter("a").AddAsync(IntegrationTests.Grains.Counter.Limit + 1));
+        Assert.Equal("limit", rejected.Code);
+        Assert.Equal(LogPosition.Start, (await _node.Log.ReadHeadAsync(CancellationToken.None)).Position);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(25)]
+    public async Task a_repeated_command_gets_its_first_answer_after_others_changed_the_state(int amount)
+    {
+        var first = Assert.IsType<Accepted<CounterEvent>>(await NamedAsync("a", amount, "key"));
+        await Counter("a").AddAsync(IntegrationTests.Grains.Counter.Limit - amount);
+        Assert.IsType<Rejected<CounterEvent>>(await Counter("a").AddAsync(amount));
+
+        var again = Assert.IsType<Accepted<CounterEvent>>(await NamedAsync("a", amount, "key"));
+        Assert.Equal((first.Version, first.Position, true), (again.Version, again.Position, again.IsRepeated));
+        Assert.Equal(first.Events, again.Events);
+
+        await Counter("a").LeaveAsync();
+        var cold = Assert.IsType<Accepted<CounterEvent>>(await NamedAsync("a", amount, "key"));
+        Assert.Equal((first.Version, first.Position, true), (cold.Version, cold.Position, cold.IsRepeated));
+        Assert.Equal(first.Events, cold.Events);
+    }
+
+    [Fact]
+    public async Task a_command_id_used_again_with_another_content_is_refused()
+    {
+        await NamedAsync("a", 1, "key", hash: "one");
+        Assert.IsType<IdReused<CounterEvent>>(await NamedAsync("a", 2, "key", hash: "two"));
+        await Counter("a").LeaveAsync();
+        Assert.IsType<IdReused<CounterEvent>>(await NamedAsync("a", 2, "key", hash: "two"));
+        Assert.Equal(1, (await Counter("a").GetAsync()).Total);
+    }
+
+    [Fact]
+    public async Task an_expected_version_that_is_not_there_is_answered_with_the_actual_one()
+    {
+        await Counter("a").AddAsync(1);
+        using (CommandContext.Begin(new CommandContext(CommandId.New(TimeProvider.System).Value) { ExpectedVersion = 5 }))
+        {
+            Assert.Equal(new VersionMismatch<CounterEvent>(1), await Counter("a").AddAsync(1));
+        }
+
+        using (CommandContext.Begin(new CommandContext(CommandId.New(TimeProvider.System).Value) { ExpectedVersion = 1 }))
+        {
+            Assert.IsType<Accepted<CounterEvent>>(await Counter("a").AddAsync(1));
+        }
+    }
+
+    [Fact]
+    public async Task a_cold_activation_of_1000_events_reads_the_stream_once()
+    {
+        await AppendAsync("long", 1_000);
+        var (reads, events) = (_node.Reads.StreamReads, _node.Reads.EventsRead);
+        Assert.Equal((1_000, 1_000), ((await Counter("long").GetAsync()).Total, (await Counter("long").GetAsync()).Version));
+        Assert.Equal((1, 1_000), (_node.Reads.StreamReads - reads, _node.Reads.EventsRead - events));
+    }
+
+    [Fact]
+    public async Task with_a_snapshot_a_cold_activation_reads_snapshot_and_tail()
+    {
+        await AppendAsync("long", 1_000);
+        await Counter("long").GetAsync();
+        await Counter("long").LeaveAsync();
+        await Eventually.Async("a snapshot at version 1000", async () => (await SnapshotAsync("long"))?.Version == new StreamVersion(1_000));
+        await AppendAsync("long", 7);
+
+        var (reads, events) = (_node.Reads.StreamReads, _node.Reads.EventsRead);
+        var (total, version, position) = await Counter("long").GetAsync();
+        Assert.Equal((1_007, 1_007, 1_007L), (total, version, position));
+        Assert.Equal((1, 7), (_node.Reads.StreamReads - reads, _node.Reads.EventsRead - events));
+    }
+
+    [Fact]
+    public async Task snapshots_are_taken_every_so_many_events_while_the_grain_works()
+    {
+        for (var i = 0; i < 250; i++)
+        {
+            await Counter("busy").AddAsync(1);
+        }
+
+        await Eventually.Async("a snapshot at version 200", async () => (await SnapshotAsync("busy"))?.Version == new StreamVersion(200));
+    }
+
+    [Fact]
+    public async Task a_snapshot_of_another_fold_is_not_read()
+    {
+        await AppendAsync("a", 3);
+        var foreign = new Snapshot(new StreamId("counter/a"), new StreamVersion(2), new LogPosition(2), FoldVersion: 99, "{\"total\":77}"u8.ToArray());
+        await _node.Services.GetRequiredService<ISnapshotStore>().WriteAsync(foreign, CancellationToken.None);
+        Assert.Equal(3, (await Counter("a").GetAsync()).Total);
+    }
+
+    private ICounterGrain Counter(string key) => _node.Grains.GetGrain<ICounterGrain>(key);
+
+    private Task<Snapshot?> SnapshotAsync(string key) =>
+        _node.Services.GetRequiredService<ISnapshotStore>().ReadLatestAsync(new StreamId("counter", key), 1, null, CancellationToken.None);
+
+    private async Task<CommandResult<CounterEvent>> NamedAsync(string grain, int amount, string key, string? hash = null)
+    {
+        using (CommandContext.Begin(new CommandContext(CommandId.FromText(key).Value) { IsNamed = true, RequestHash = hash }))
+        {
+            return await Counter(grain).AddAsync(amount);
+        }
+    }
+
+    private async Task AppendAsync(string key, int count)
+    {
+        var stream = new StreamId("counter", key);
+        var command = CommandId.New(TimeProvider.System);
+        var codec = new JsonEventCodec(TestNode.Types);
+        var metadata = new EventMetadata(command).ToJson();
+        var events = Enumerable.Range(0, count).Select(i => codec.Encode(EventId.Derive(command, stream, i), new Added(1), metadata)).ToList();
+        Assert.IsType<AppendOutcome.Appended>(Assert.Single(await _node.Log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, events)], CancellationToken.None)));
+    }
+}

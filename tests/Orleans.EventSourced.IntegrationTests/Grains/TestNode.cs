@@ -1,0 +1,126 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Hosting;
+using Orleans.EventSourced.Postgres;
+using Orleans.EventSourced.Sqlite;
+using EventId = Orleans.EventSourced.Core.Events.EventId;
+
+namespace Orleans.EventSourced.IntegrationTests.Grains;
+
+/// <summary>A real silo on free loopback ports, over the store that a test chooses. Each is a cluster of its own.</summary>
+public sealed class TestNode : IAsyncDisposable
+{
+    private readonly IHost _host;
+
+    private TestNode(IHost host) => _host = host;
+
+    public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
+
+    public IEventLog Log => _host.Services.GetRequiredService<IEventLog>();
+
+    public StreamLoader Loader => _host.Services.GetRequiredService<StreamLoader>();
+
+    public CountingLog Reads => (CountingLog)Log;
+
+    public IServiceProvider Services => _host.Services;
+
+    public static EventTypeMap Types { get; } = new EventTypeMap.Builder()
+        .AddFamily<LedgerEvent>(System.Text.Json.JsonSerializerOptions.Web)
+        .AddFamily<CounterEvent>(System.Text.Json.JsonSerializerOptions.Web)
+        .Build();
+
+    public static Task<TestNode> StartAsync(string path) => StartAsync(services => services.AddSqliteEventLog(o => o.Path = path));
+
+    public static async Task<TestNode> StartPostgresAsync(string connectionString)
+    {
+        await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = connectionString }, CancellationToken.None);
+        return await StartAsync(services => services.AddPostgresEventLog(o => o.ConnectionString = connectionString));
+    }
+
+    public static async Task<TestNode> StartAsync(Action<IServiceCollection> store, Action<EventSourcingOptions>? configure = null)
+    {
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.SetMinimumLevel(LogLevel.None);
+        var cluster = Path.GetRandomFileName();
+        builder.UseOrleans(silo =>
+        {
+            silo.UseLocalhostClustering(FreePort(), FreePort(), serviceId: "tests", clusterId: cluster);
+            store(silo.Services);
+            CountingLog.Wrap(silo.Services);
+            silo.AddEventSourcing(o =>
+            {
+                o.EventTypes = Types;
+                configure?.Invoke(o);
+            });
+        });
+        var host = builder.Build();
+        await host.StartAsync();
+        return new TestNode(host);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        await ((IAsyncDisposable)_host).DisposeAsync();
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
+
+/// <summary>Counts what is read through it.</summary>
+public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
+{
+    private long _streamReads;
+    private long _eventsRead;
+
+    public long StreamReads => Interlocked.Read(ref _streamReads);
+
+    public long EventsRead => Interlocked.Read(ref _eventsRead);
+
+    public static void Wrap(IServiceCollection services)
+    {
+        var store = services.Last(s => s.ServiceType == typeof(IEventLog));
+        services.Remove(store);
+        services.AddSingleton<IEventLog>(provider => new CountingLog((IEventLog)store.ImplementationFactory!(provider)));
+    }
+
+    public Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken) => inner.AppendAsync(batch, cancellationToken);
+
+    public async Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken)
+    {
+        var pages = await inner.ReadStreamsAsync(reads, cancellationToken);
+        Interlocked.Add(ref _streamReads, reads.Count);
+        Interlocked.Add(ref _eventsRead, pages.Sum(p => p.Count));
+        return pages;
+    }
+
+    public Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken) => inner.ReadLogAsync(after, maxEvents, cancellationToken);
+
+    public Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken) => inner.ReadHeadAsync(cancellationToken);
+
+    public Task<RecordedEvent?> FindCommandAsync(CommandId command, CancellationToken cancellationToken) => inner.FindCommandAsync(command, cancellationToken);
+
+    public Task<RecordedEvent?> FindEventAsync(EventId id, CancellationToken cancellationToken) => inner.FindEventAsync(id, cancellationToken);
+
+    public ValueTask DisposeAsync() => inner is IAsyncDisposable d ? d.DisposeAsync() : ValueTask.CompletedTask;
+}
+
+/// <summary>A folder for one test's files, removed afterwards.</summary>
+public sealed class TestFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("eventlog-").FullName;
+
+    public string Database => System.IO.Path.Combine(Path, "eventlog.db");
+
+    public void Dispose() => Directory.Delete(Path, recursive: true);
+}

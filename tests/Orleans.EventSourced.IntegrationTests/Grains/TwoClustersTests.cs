@@ -1,0 +1,67 @@
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Grains;
+using Xunit;
+
+namespace Orleans.EventSourced.IntegrationTests.Grains;
+
+/// <summary>Two clusters over one store: every grain is activated twice, and the database is the fence.</summary>
+public sealed class TwoClustersTests(PostgresFixture postgres) : IAsyncLifetime
+{
+    private TestNode _one = null!;
+    private TestNode _two = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        var database = await postgres.CreateDatabaseAsync();
+        _one = await TestNode.StartPostgresAsync(database);
+        _two = await TestNode.StartPostgresAsync(database);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _one.DisposeAsync();
+        await _two.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task a_balance_is_never_overdrawn_and_no_event_is_written_twice()
+    {
+        await _one.Grains.GetGrain<ILedgerGrain>("shared").DepositAsync(50);
+        await _two.Grains.GetGrain<ILedgerGrain>("shared").RefreshAsync();
+
+        var withdrawn = await Task.WhenAll(Enumerable.Range(0, 200).Select(async i => await (i % 2 == 0 ? _one : _two).Grains.GetGrain<ILedgerGrain>("shared").WithdrawAsync(1)));
+
+        var events = await _one.Loader.ReadAsync(new StreamId("ledger/shared"), StreamVersion.None);
+        Assert.Equal(withdrawn.Count(w => w), events.Count - 1);
+        Assert.True(events.Count - 1 <= 50, $"{events.Count - 1} withdrawals from a balance of 50");
+        Assert.Equal(events.Count, events.Select(e => e.Id).Distinct().Count());
+        Assert.Equal((50 - (events.Count - 1), events.Count), await _two.Grains.GetGrain<ILedgerGrain>("shared").RefreshAsync());
+    }
+
+    [Fact]
+    public async Task commands_decided_on_both_sides_keep_the_limit_and_take_effect_once()
+    {
+        var twins = Enumerable.Range(0, 60).Select(i => new CommandContext(CommandId.FromText($"twin {i}").Value) { IsNamed = true }).ToList();
+        var results = await Task.WhenAll(twins.SelectMany(c => new[] { AddAsync(_one, c), AddAsync(_two, c) }));
+
+        var events = await _one.Loader.ReadAsync(new StreamId("counter/shared"), StreamVersion.None);
+        var accepted = results.OfType<Accepted<CounterEvent>>().ToList();
+        Assert.Equal(events.Count, accepted.Count(a => !a.IsRepeated));
+        Assert.Equal(accepted.Count, results.Length - results.OfType<Contended<CounterEvent>>().Count());
+        Assert.Equal(Enumerable.Range(1, events.Count), events.Select(e => e.Version.Value));
+        foreach (var pair in results.Chunk(2).Where(p => p.All(r => r is Accepted<CounterEvent>)))
+        {
+            Assert.Equal(((Accepted<CounterEvent>)pair[0]).Position, ((Accepted<CounterEvent>)pair[1]).Position);
+        }
+    }
+
+    private static async Task<CommandResult<CounterEvent>> AddAsync(TestNode node, CommandContext context)
+    {
+        using (CommandContext.Begin(context))
+        {
+            return await node.Grains.GetGrain<ICounterGrain>("shared").AddAsync(1);
+        }
+    }
+}
