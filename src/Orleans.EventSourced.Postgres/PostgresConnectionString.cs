@@ -11,7 +11,7 @@ public static class PostgresConnectionString
         ArgumentNullException.ThrowIfNull(options);
         var given = new NpgsqlConnectionStringBuilder(options.ConnectionString);
         given.SearchPath = "orleans";
-        given.Options = $"{given.Options} -c role=es_writer".Trim();
+        given.Options = $@"{given.Options} -c role=es_writer -c default_transaction_isolation=read\ committed".Trim();
         given.Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds);
         given.CommandTimeout = (int)Math.Ceiling(options.CommandTimeout.TotalSeconds);
         given.NoResetOnClose = true;

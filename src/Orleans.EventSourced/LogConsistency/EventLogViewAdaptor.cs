@@ -239,6 +239,8 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
             events[i] = _services.Codec.Encode(invocation.NextEventId(Stream), entries[i], invocation.Metadata);
         }
 
+        // What the log would refuse is refused here, where it breaks nothing but this call.
+        _ = new AppendRequest(Stream, ExpectedVersion.Any, events);
         return new Submission<TEntry>(entries, events, invocation, expected);
     }
 
