@@ -1,0 +1,133 @@
+using System.Text;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Snapshots;
+using Xunit;
+using StreamId = Orleans.EventSourced.Core.Log.StreamId;
+
+namespace Orleans.EventSourced.Testing.Conformance;
+
+/// <summary>What every <see cref="ISnapshotStore"/> does, one fact a behaviour. A store's tests derive from it and say how a store is opened.</summary>
+public abstract class SnapshotStoreConformance
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>Opens a store; it may hold snapshots already. Whoever derives closes it after the fact.</summary>
+    protected abstract Task<ISnapshotStore> OpenAsync();
+
+#pragma warning disable CS1591 // The name of a fact is its documentation.
+    [Fact]
+    public async Task a_snapshot_comes_back_as_it_was_written()
+    {
+        var store = await OpenAsync();
+        var written = At(NewStream("schlüssel/😀"), 7, "{ \"ä\" : 1.0 }");
+
+        await store.WriteAsync(written, Token);
+
+        AssertSame(written, await store.ReadLatestAsync(written.Stream, 1, null, Token));
+    }
+
+    [Fact]
+    public async Task a_stream_without_snapshots_has_none()
+    {
+        var store = await OpenAsync();
+
+        Assert.Null(await store.ReadLatestAsync(NewStream(), 1, null, Token));
+    }
+
+    [Fact]
+    public async Task the_newest_snapshot_is_read_whatever_the_order_of_writing()
+    {
+        var store = await OpenAsync();
+        var stream = NewStream();
+        foreach (var version in new[] { 20, 100, 9 })
+        {
+            await store.WriteAsync(At(stream, version), Token);
+        }
+
+        Assert.Equal(100, (await store.ReadLatestAsync(stream, 1, null, Token))?.Version.Value);
+    }
+
+    [Theory]
+    [InlineData(100, 100)]
+    [InlineData(99, 20)]
+    [InlineData(20, 20)]
+    [InlineData(9, 9)]
+    [InlineData(8, null)]
+    [InlineData(int.MaxValue, 100)]
+    public async Task a_snapshot_at_or_before_a_version_is_read(int upTo, int? found)
+    {
+        var store = await OpenAsync();
+        var stream = NewStream();
+        foreach (var version in new[] { 9, 20, 100 })
+        {
+            await store.WriteAsync(At(stream, version), Token);
+        }
+
+        Assert.Equal(found, (await store.ReadLatestAsync(stream, 1, new StreamVersion(upTo), Token))?.Version.Value);
+    }
+
+    [Fact]
+    public async Task a_snapshot_of_another_fold_is_not_read()
+    {
+        var store = await OpenAsync();
+        var stream = NewStream();
+        await store.WriteAsync(At(stream, 5, "\"old\""), Token);
+        await store.WriteAsync(At(stream, 3, "\"new\"") with { FoldVersion = 2 }, Token);
+
+        Assert.Equal(3, (await store.ReadLatestAsync(stream, 2, null, Token))?.Version.Value);
+        Assert.Equal(5, (await store.ReadLatestAsync(stream, 1, null, Token))?.Version.Value);
+        Assert.Null(await store.ReadLatestAsync(stream, 3, null, Token));
+    }
+
+    [Fact]
+    public async Task a_snapshot_that_is_there_stays_as_it_is()
+    {
+        var store = await OpenAsync();
+        var first = At(NewStream(), 5, "\"first\"");
+        await store.WriteAsync(first, Token);
+
+        await store.WriteAsync(first with { State = "\"second\""u8.ToArray() }, Token);
+
+        AssertSame(first, await store.ReadLatestAsync(first.Stream, 1, null, Token));
+    }
+
+    [Fact]
+    public async Task a_large_state_comes_back()
+    {
+        var store = await OpenAsync();
+        var written = At(NewStream(), 1, $"\"{new string('x', 4 * 1024 * 1024)}\"");
+
+        await store.WriteAsync(written, Token);
+
+        AssertSame(written, await store.ReadLatestAsync(written.Stream, 1, null, Token));
+    }
+
+    [Fact]
+    public async Task writers_and_readers_may_work_at_the_same_time()
+    {
+        var store = await OpenAsync();
+        var stream = NewStream();
+
+        await Task.WhenAll(Enumerable.Range(1, 100).Select(v => Task.Run(async () =>
+        {
+            await store.WriteAsync(At(stream, v), Token);
+            Assert.True((await store.ReadLatestAsync(stream, 1, null, Token))?.Version.Value >= v);
+        })));
+
+        Assert.Equal(100, (await store.ReadLatestAsync(stream, 1, null, Token))?.Version.Value);
+    }
+#pragma warning restore CS1591
+
+    private static StreamId NewStream(string key = "1") => new($"conformance-{CommandId.New(TimeProvider.System).Value:N}", key);
+
+    private static Snapshot At(StreamId stream, int version, string state = "{}") =>
+        new(stream, new StreamVersion(version), new LogPosition(version * 10L), 1, Encoding.UTF8.GetBytes(state));
+
+    private static void AssertSame(Snapshot expected, Snapshot? actual)
+    {
+        Assert.NotNull(actual);
+        Assert.Equal(expected with { State = default }, actual with { State = default });
+        Assert.Equal(expected.State.ToArray(), actual.State.ToArray());
+    }
+}
