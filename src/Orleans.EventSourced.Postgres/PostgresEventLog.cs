@@ -24,28 +24,8 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
     public async Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
-        await using (connection.ConfigureAwait(false))
-        {
-            try
-            {
-                var command = AppendCommand(connection, batch);
-                await using (command.ConfigureAwait(false))
-                {
-                    // From here on the batch may be written: no token may cut the wait short.
-                    var reader = await command.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
-                    await using (reader.ConfigureAwait(false))
-                    {
-                        await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false);
-                        return Outcomes(reader);
-                    }
-                }
-            }
-            catch (Exception e) when (PostgresErrors.IsStoreError(e))
-            {
-                throw PostgresErrors.OnAppend(e);
-            }
-        }
+        var shared = new SharedIds(batch);
+        return shared.Complete(await AppendDistinctAsync(shared.Distinct, cancellationToken).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
@@ -129,6 +109,32 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
 
     /// <summary>Closes the log's connections.</summary>
     public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    private async Task<IReadOnlyList<AppendOutcome>> AppendDistinctAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
+    {
+        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            try
+            {
+                var command = AppendCommand(connection, batch);
+                await using (command.ConfigureAwait(false))
+                {
+                    // From here on the batch may be written: no token may cut the wait short.
+                    var reader = await command.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
+                    await using (reader.ConfigureAwait(false))
+                    {
+                        await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false);
+                        return Outcomes(reader);
+                    }
+                }
+            }
+            catch (Exception e) when (PostgresErrors.IsStoreError(e))
+            {
+                throw PostgresErrors.OnAppend(e);
+            }
+        }
+    }
 
     private static NpgsqlCommand AppendCommand(NpgsqlConnection connection, IReadOnlyList<AppendRequest> batch)
     {

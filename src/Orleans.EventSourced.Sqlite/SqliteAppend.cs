@@ -10,6 +10,7 @@ namespace Orleans.EventSourced.Sqlite;
 /// </summary>
 internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
 {
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private readonly List<byte[]> _digests = [];
     private long _commitId;
 
@@ -97,8 +98,8 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
                 ("$id", e.Id.Value.ToByteArray(bigEndian: true)),
                 ("$type", e.Type),
                 ("$schema", e.Schema),
-                ("$data", Encoding.UTF8.GetString(e.Data.Span)),
-                ("$metadata", Encoding.UTF8.GetString(e.Metadata.Span))).ExecuteNonQuery();
+                ("$data", Text(e.Data)),
+                ("$metadata", Text(e.Metadata))).ExecuteNonQuery();
             _digests.Add(HashLink.Digest(request.Stream.Value, version.Value, e.Id.Value, e.Type, e.Schema, e.Data.Span, e.Metadata.Span));
         }
 
@@ -108,7 +109,7 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
     /// <summary>What the log already knows of the request's ids; null: none of them.</summary>
     private AppendOutcome? FindIds(AppendRequest request, long? stream)
     {
-        var (found, here, inOrder) = (0, true, true);
+        var (found, exact) = (0, true);
         var (version, position, at) = (0, 0L, 0L);
         string? hash = null;
         for (var i = 0; i < request.Events.Count; i++)
@@ -119,17 +120,24 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
                 continue;
             }
 
-            here &= reader.GetInt64(0) == stream;
-            inOrder &= found == i && (i == 0 || reader.GetInt32(1) == version + 1);
+            found++;
+            if (reader.IsDBNull(2))
+            {
+                // An earlier request of this batch has it.
+                return new AppendOutcome.IdReused();
+            }
+
+            // A commit holds one request of a stream: its first event has no neighbour of the commit before it, its last one none behind.
+            exact &= reader.GetInt64(0) == stream && (i == 0 || reader.GetInt32(1) == version + 1)
+                && reader.GetBoolean(5) == (i > 0) && reader.GetBoolean(6) == (i < request.Events.Count - 1);
             (version, position, at) = (reader.GetInt32(1), reader.GetInt64(2), reader.GetInt64(3));
             hash = EventMetadata.RequestHashOf(reader.GetFieldValue<byte[]>(4));
-            found++;
         }
 
         return found switch
         {
             0 => null,
-            _ when found == request.Events.Count && here && inOrder && hash == request.RequestHash =>
+            _ when exact && found == request.Events.Count && hash == request.RequestHash =>
                 new AppendOutcome.Duplicate(new StreamVersion(version), new LogPosition(position), HashLink.FromMicroseconds(at)),
             _ => new AppendOutcome.IdReused(),
         };
@@ -148,6 +156,18 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
     {
         using var reader = session.Prepared(Statements.LastCommit).ExecuteReader();
         return reader.Read() ? (reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), reader.GetFieldValue<byte[]>(4)) : (1, 0, 0, 0, []);
+    }
+
+    private static string Text(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            return StrictUtf8.GetString(json.Span);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new LogRequestRefusedException("Payload and metadata are JSON in UTF-8; this is not UTF-8.", e);
+        }
     }
 
     private void Rollback()

@@ -51,7 +51,6 @@ internal static class AppendBenchmark
         {
             foreach (var c in cases)
             {
-                GC.Collect();
                 c.Measured.Add(await c.Run());
                 await Console.Error.WriteLineAsync($"round {round}: {c.Name}: {c.Measured[^1]}");
             }

@@ -151,7 +151,10 @@ begin
            case
              when row_number() over (partition by r.name order by r.i) > 1 then 4
              when k.found = 0 then case when r.expected >= 0 and r.expected <> coalesce(h.version, 0) then 1 else 0 end
-             when k.found = r.count and k.here and k.in_order and k.hash is not distinct from r.hash then 2
+             when k.found = r.count and k.here and k.in_order and k.hash is not distinct from r.hash and not exists (
+               -- A commit holds one request of a stream: a neighbour of the same commit means that the first request had more events.
+               select from es.events x where x.stream_id = s.id and x.version in (k.version + 1, k.version - r.count) and x.commit_id = k.commit_id
+             ) then 2
              else 3
            end as outcome
     from unnest(p_stream, p_expected, p_count, p_hash, p_before) with ordinality r(name, expected, count, hash, before, i)
@@ -160,7 +163,8 @@ begin
     left join lateral (
       select count(*) as found,
              coalesce(bool_and(e.stream_id = s.id), false) as here,
-             max(e.version - w.n) = min(e.version - w.n) as in_order,
+             max(e.version - w.n) = min(e.version - w.n) and max(e.commit_id) = min(e.commit_id) as in_order,
+             max(e.commit_id) as commit_id,
              max(e.version) as version,
              max(c.position + e.ordinal) as position,
              max(c.recorded_at) as at,

@@ -1,0 +1,26 @@
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.Postgres;
+using Orleans.EventSourced.Testing.Conformance;
+
+namespace Orleans.EventSourced.IntegrationTests.Log;
+
+public sealed class PostgresEventLogConformance(PostgresFixture postgres) : EventLogConformance
+{
+    protected override async Task<IEventLog> OpenAsync() => new PostgresEventLog(await PostgresConformance.MigratedAsync(postgres));
+}
+
+public sealed class PostgresSnapshotStoreConformance(PostgresFixture postgres) : SnapshotStoreConformance
+{
+    protected override async Task<ISnapshotStore> OpenAsync() => new PostgresSnapshotStore(await PostgresConformance.MigratedAsync(postgres));
+}
+
+internal static class PostgresConformance
+{
+    public static async Task<PostgresOptions> MigratedAsync(PostgresFixture postgres)
+    {
+        var options = new PostgresOptions { ConnectionString = await postgres.CreateDatabaseAsync() };
+        await PostgresSchema.MigrateAsync(options, CancellationToken.None);
+        return options;
+    }
+}

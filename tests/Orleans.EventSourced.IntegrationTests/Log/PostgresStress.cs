@@ -1,0 +1,181 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Postgres;
+using Xunit;
+
+namespace Orleans.EventSourced.IntegrationTests.Log;
+
+/// <summary>
+/// Several group commits as silos over one server: hot streams, twins of the same command on two silos, stale versions, backends killed all the time, while readers follow
+/// the log and assert. Afterwards every answer is checked against the log.
+/// </summary>
+public sealed class PostgresStress(PostgresFixture postgres)
+{
+    private const int Silos = 4;
+    private const int CallersPerSilo = 24;
+    private const int Streams = 60;
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(12);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task no_fact_is_lost_doubled_or_out_of_order_under_kills_twins_and_stale_versions()
+    {
+        var options = await PostgresConformance.MigratedAsync(postgres);
+        var seed = Random.Shared.Next();
+        TestContext.Current.SendDiagnosticMessage($"seed {seed}");
+        var answers = new ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)>();
+        using var stop = new CancellationTokenSource(Duration);
+        var silos = Enumerable.Range(0, Silos).Select(_ => new PostgresEventLog(options)).ToList();
+        var groups = silos.ConvertAll(log => new GroupCommit(log, new GroupCommitOptions { RetryDelay = TimeSpan.FromMilliseconds(10) }, TimeProvider.System, NullLogger<GroupCommit>.Instance));
+
+        var readers = new[] { FollowAsync(silos[0], 500, stop.Token), FollowAsync(silos[1], 2_000, stop.Token) };
+        var killer = KillAsync(options.ConnectionString, stop.Token);
+        await Task.WhenAll(Enumerable.Range(0, Silos * CallersPerSilo).Select(n => Task.Run(() => CallAsync(groups, new Random(seed + n), answers, stop.Token))));
+        var kills = await killer;
+        foreach (var group in groups)
+        {
+            await group.DisposeAsync();
+        }
+
+        await Task.WhenAll(readers);
+        var log = new PostgresEventLog(options);
+        var all = await ReadAllAsync(log);
+        Check(all, answers);
+        Assert.True(kills > 20 && all.Count > 1_000, $"{kills} kills, {all.Count} events: too few to mean anything");
+        await log.DisposeAsync();
+        foreach (var silo in silos)
+        {
+            await silo.DisposeAsync();
+        }
+    }
+
+    private static async Task CallAsync(List<GroupCommit> silos, Random random, ConcurrentBag<(AppendRequest, AppendOutcome?, bool)> answers, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            // Every fifth call is for one of three hot streams; every fourth insists on a version that is often stale.
+            var stream = $"s/{(random.Next(5) == 0 ? random.Next(3) : random.Next(Streams))}";
+            var expected = random.Next(4) == 0 ? Requests.At(random.Next(40)) : ExpectedVersion.Any;
+            var request = Requests.Of(stream, 1 + random.Next(3), expected);
+            var twice = random.Next(5) == 0;
+            var first = SendAsync(silos[random.Next(Silos)], request, answers);
+            await Task.WhenAll(first, twice ? SendAsync(silos[random.Next(Silos)], request, answers) : Task.CompletedTask);
+        }
+    }
+
+    private static async Task SendAsync(GroupCommit silo, AppendRequest request, ConcurrentBag<(AppendRequest, AppendOutcome?, bool)> answers)
+    {
+        try
+        {
+            answers.Add((request, await silo.AppendAsync(request), false));
+        }
+        catch (LogOutcomeUnknownException)
+        {
+            answers.Add((request, null, true));
+        }
+        catch (LogUnavailableException)
+        {
+            answers.Add((request, null, false));
+        }
+    }
+
+    private static async Task<int> KillAsync(string connectionString, CancellationToken stop)
+    {
+        await using var connection = await PostgresLaws.ConnectAsync(connectionString, null);
+        var kills = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            await using var kill = new NpgsqlCommand(
+                "select count(pg_terminate_backend(pid)) from (select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() order by random() limit 1) x", connection);
+            kills += (int)(long)(await kill.ExecuteScalarAsync(Cancel))!;
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Cancel);
+        }
+
+        return kills;
+    }
+
+    /// <summary>Reads on and asserts: the next position is the last one + 1, versions have no gap, time does not run backward.</summary>
+    private static async Task FollowAsync(PostgresEventLog log, int page, CancellationToken stop)
+    {
+        var (at, time) = (LogPosition.Start, DateTimeOffset.MinValue);
+        var versions = new Dictionary<StreamId, int>();
+        while (!stop.IsCancellationRequested)
+        {
+            IReadOnlyList<RecordedEvent> events;
+            try
+            {
+                events = await log.ReadLogAsync(at, page, Cancel);
+            }
+            catch (LogUnavailableException)
+            {
+                continue;
+            }
+
+            foreach (var e in events)
+            {
+                Assert.Equal(at + 1, e.Position);
+                Assert.Equal(versions.GetValueOrDefault(e.Stream) + 1, e.Version.Value);
+                Assert.True(e.RecordedAt >= time, $"time ran backward at {e.Position}");
+                (at, time, versions[e.Stream]) = (e.Position, e.RecordedAt, e.Version.Value);
+            }
+        }
+    }
+
+    private static async Task<IReadOnlyList<RecordedEvent>> ReadAllAsync(PostgresEventLog log)
+    {
+        var all = new List<RecordedEvent>();
+        while (await log.ReadLogAsync(new LogPosition(all.Count), 5_000, Cancel) is { Count: > 0 } page)
+        {
+            all.AddRange(page);
+        }
+
+        return all;
+    }
+
+    private static void Check(IReadOnlyList<RecordedEvent> all, IReadOnlyCollection<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)> answers)
+    {
+        Assert.Equal(Enumerable.Range(1, all.Count).Select(n => (long)n), all.Select(e => e.Position.Value));
+        var byId = all.ToDictionary(e => e.Id);
+        foreach (var (request, outcome, unknown) in answers)
+        {
+            var there = request.Events.Count(e => byId.ContainsKey(e.Id));
+            switch (outcome)
+            {
+                case AppendOutcome.Appended a:
+                    AssertIsAt(request, byId, a.Version, a.Position);
+                    break;
+                case AppendOutcome.Duplicate d:
+                    AssertIsAt(request, byId, d.Version, d.Position);
+                    break;
+                case AppendOutcome.Conflict:
+                    Assert.Equal(0, there);
+                    break;
+                case null when unknown:
+                    Assert.True(there == 0 || there == request.Events.Count, "part of a request is in the log");
+                    break;
+                case null:
+                    Assert.True(there == 0 || answers.Any(o => o.Request == request && o.Outcome is AppendOutcome.Appended or AppendOutcome.Duplicate), "a request that failed is in the log");
+                    break;
+                default:
+                    Assert.Fail($"{outcome} was not expected");
+                    break;
+            }
+        }
+
+        Assert.All(answers.GroupBy(a => a.Request), g => Assert.True(g.Count(a => a.Outcome is AppendOutcome.Appended) <= 1, "one request was appended twice"));
+        Assert.Equal(all.Count, answers.Where(a => a.Request.Events.All(e => byId.ContainsKey(e.Id))).DistinctBy(a => a.Request).Sum(a => a.Request.Events.Count));
+    }
+
+    private static void AssertIsAt(AppendRequest request, Dictionary<EventId, RecordedEvent> byId, StreamVersion last, LogPosition position)
+    {
+        for (var i = 0; i < request.Events.Count; i++)
+        {
+            var e = byId[request.Events[i].Id];
+            Assert.Equal((request.Stream, last.Value - request.Events.Count + 1 + i, position.Value - request.Events.Count + 1 + i), (e.Stream, e.Version.Value, e.Position.Value));
+        }
+    }
+}

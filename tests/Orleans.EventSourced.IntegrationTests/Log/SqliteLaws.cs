@@ -1,0 +1,93 @@
+using Microsoft.Data.Sqlite;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.IntegrationTests.Grains;
+using Orleans.EventSourced.Sqlite;
+using Xunit;
+
+namespace Orleans.EventSourced.IntegrationTests.Log;
+
+/// <summary>What the SQLite file itself refuses, and who may have it.</summary>
+public sealed class SqliteLaws : IAsyncLifetime
+{
+    private readonly TestFolder _folder = new();
+    private SqliteEventLog _log = null!;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private SqliteOptions Options => new() { Path = _folder.Database };
+
+    public async ValueTask InitializeAsync()
+    {
+        _log = new SqliteEventLog(Options, TimeProvider.System);
+        await _log.AppendAsync([Requests.One("fine/a")], Cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _log.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Theory]
+    [InlineData("update log set log_id = zeroblob(16)")]
+    [InlineData("update streams set name = 'fine/other'")]
+    [InlineData("update events set data = '{}'")]
+    [InlineData("update commits set count = 2")]
+    [InlineData("delete from log")]
+    [InlineData("delete from streams")]
+    [InlineData("delete from events")]
+    [InlineData("delete from commits")]
+    [InlineData("pragma recursive_triggers = on; insert or replace into events select stream_id, version, commit_id, ordinal, id, type, schema, '{}', metadata from events")]
+    public async Task facts_cannot_be_changed(string change)
+    {
+        using var file = new SqliteConnection($"Data Source={_folder.Database};Pooling=False");
+        file.Open();
+        Assert.Equal(19, Assert.Throws<SqliteException>(() => new SqliteCommand(change, file).ExecuteNonQuery()).SqliteErrorCode);
+        Assert.Equal("""{"n":0}""", System.Text.Encoding.UTF8.GetString((await _log.ReadLogAsync(LogPosition.Start, 10, Cancel))[0].Data.Span));
+    }
+
+    [Fact]
+    public async Task a_second_writer_is_refused_and_a_reader_is_not()
+    {
+        var e = Assert.Throws<LogMisconfiguredException>(() => new SqliteEventLog(Options, TimeProvider.System));
+        Assert.Contains("in use by another process", e.Message, StringComparison.Ordinal);
+        await using var reader = new SqliteEventLog(new SqliteOptions { Path = _folder.Database, ReadOnly = true }, TimeProvider.System);
+        Assert.Single(await reader.ReadLogAsync(LogPosition.Start, 10, Cancel));
+        await Assert.ThrowsAsync<LogMisconfiguredException>(async () => await reader.AppendAsync([Requests.One("fine/b")], Cancel));
+    }
+
+    [Fact]
+    public async Task a_commit_is_on_the_disk_before_it_is_answered()
+    {
+        await _log.DisposeAsync();
+        Assert.Contains("journal wal, synchronous full", await SqliteSchema.PrepareAsync(Options, Cancel), StringComparison.Ordinal);
+        _log = new SqliteEventLog(Options, TimeProvider.System);
+    }
+
+    [Fact]
+    public async Task a_newer_schema_and_a_foreign_file_are_refused()
+    {
+        await _log.DisposeAsync();
+        using (var file = new SqliteConnection($"Data Source={_folder.Database};Pooling=False"))
+        {
+            file.Open();
+            new SqliteCommand("pragma user_version = 999", file).ExecuteNonQuery();
+        }
+
+        Assert.Contains("version 999", Assert.Throws<LogMisconfiguredException>(() => new SqliteEventLog(Options, TimeProvider.System)).Message, StringComparison.Ordinal);
+        var foreign = new SqliteOptions { Path = Path.Combine(_folder.Path, "foreign.db") };
+        await File.WriteAllTextAsync(foreign.Path, new string('x', 5_000), Cancel);
+        Assert.Throws<LogMisconfiguredException>(() => new SqliteEventLog(foreign, TimeProvider.System));
+    }
+
+    [Fact]
+    public async Task what_was_written_is_there_after_the_file_is_opened_again()
+    {
+        var head = await _log.ReadHeadAsync(Cancel);
+        await _log.DisposeAsync();
+        _log = new SqliteEventLog(Options, TimeProvider.System);
+        var again = await _log.ReadHeadAsync(Cancel);
+        Assert.Equal((head.LogId, head.Position, Convert.ToHexString(head.Link.Span)), (again.LogId, again.Position, Convert.ToHexString(again.Link.Span)));
+        Assert.Equal(new LogPosition(2), Assert.IsType<AppendOutcome.Appended>(Assert.Single(await _log.AppendAsync([Requests.One("fine/b")], Cancel))).Position);
+    }
+}
