@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using Orleans.EventSourced.IntegrationTests.Grains;
+
+namespace Orleans.EventSourced.IntegrationTests.Processes;
+
+/// <summary>The real host in a process of its own, in a folder of the test's.</summary>
+public sealed class HostProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly StringBuilder _output = new();
+    private readonly StringBuilder _errors = new();
+
+    private HostProcess(Process process, Uri address)
+    {
+        _process = process;
+        Http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(40) };
+        process.OutputDataReceived += (_, line) => Add(_output, line.Data);
+        process.ErrorDataReceived += (_, line) => Add(_errors, line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    public HttpClient Http { get; }
+
+    public string Output => Text(_output);
+
+    public string Errors => Text(_errors);
+
+    /// <summary>The most memory that the process has had, in bytes, as long as it lives.</summary>
+    public long PeakMemory
+    {
+        get
+        {
+            var line = File.ReadLines($"/proc/{_process.Id}/status").First(l => l.StartsWith("VmHWM", StringComparison.Ordinal));
+            return long.Parse(new string([.. line.Where(char.IsAsciiDigit)]), null) * 1024;
+        }
+    }
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Starts a node and waits until it is healthy.</summary>
+    public static async Task<HostProcess> ServeAsync(TestFolder folder, string? eventlog, int? http = null, int? silo = null)
+    {
+        var address = new Uri($"http://127.0.0.1:{http ?? FreePort()}");
+        var host = new HostProcess(Start(folder, eventlog, ["--urls", address.ToString()], silo ?? FreePort()), address);
+        await Eventually.Async($"a healthy node at {address}", async () => host.HasExited ? throw new InvalidOperationException($"The host ended: {host.Output}{host.Errors}") : await host.IsHealthyAsync(), seconds: 60);
+        return host;
+    }
+
+    /// <summary>Starts a verb.</summary>
+    public static HostProcess Run(TestFolder folder, string? eventlog, params string[] arguments) => new(Start(folder, eventlog, arguments, FreePort()), new Uri("http://127.0.0.1:1"));
+
+    /// <summary>Runs a verb to its end.</summary>
+    public static async Task<(int Code, string Output, string Errors)> RunToEndAsync(TestFolder folder, string? eventlog, params string[] arguments)
+    {
+        await using var host = Run(folder, eventlog, arguments);
+        return await host.EndAsync();
+    }
+
+    public async Task<(int Code, string Output, string Errors)> EndAsync()
+    {
+        await _process.WaitForExitAsync(new CancellationTokenSource(TimeSpan.FromMinutes(4)).Token);
+        _process.WaitForExit();
+        return (_process.ExitCode, Output, Errors);
+    }
+
+    public async Task<bool> IsHealthyAsync()
+    {
+        try
+        {
+            return (await Http.GetAsync("/health")).StatusCode == HttpStatusCode.OK;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    public async Task<int> TerminateAsync()
+    {
+        using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(null, null)]);
+        return (await EndAsync()).Code;
+    }
+
+    public Task<HttpResponseMessage> PostAsync(string path, object body, params (string Name, string Value)[] headers) => SendAsync(path, JsonContent.Create(body), headers);
+
+    public async Task<HttpResponseMessage> SendAsync(string path, HttpContent content, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await Http.SendAsync(request);
+    }
+
+    public async Task<JsonElement> GetAsync(string path) => await Http.GetFromJsonAsync<JsonElement>(path);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            await KillAsync();
+        }
+
+        Http.Dispose();
+        _process.Dispose();
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static Process Start(TestFolder folder, string? eventlog, string[] arguments, int silo)
+    {
+        var start = new ProcessStartInfo("dotnet") { WorkingDirectory = folder.Path, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Fines.Host.dll"));
+        foreach (var argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        start.Environment["Orleans__SiloPort"] = silo.ToString(null, null);
+        start.Environment["Orleans__GatewayPort"] = FreePort().ToString(null, null);
+        start.Environment["ConnectionStrings__eventlog"] = eventlog ?? "";
+        return Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start.");
+    }
+
+    private static void Add(StringBuilder to, string? line)
+    {
+        lock (to)
+        {
+            to.AppendLine(line);
+        }
+    }
+
+    private static string Text(StringBuilder from)
+    {
+        lock (from)
+        {
+            return from.ToString();
+        }
+    }
+}

@@ -1,0 +1,160 @@
+using System.Text.Json;
+using Orleans.EventSourced.IntegrationTests.Grains;
+using Orleans.EventSourced.IntegrationTests.Servers;
+using Xunit;
+
+namespace Orleans.EventSourced.IntegrationTests.Processes;
+
+/// <summary>Imports by the real program: the real log, interruptions, bad input.</summary>
+[Collection("processes")]
+public sealed class ImportTests(PostgresFixture postgres) : IDisposable
+{
+    private const long GiB = 1L << 30;
+    private readonly TestFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public async Task the_real_log_gives_the_published_figures_and_a_second_run_changes_nothing(string store)
+    {
+        if (UnitTests.RealLog.Path is not { } file)
+        {
+            Assert.Skip(UnitTests.RealLog.Missing);
+            return;
+        }
+
+        var eventlog = store == "sqlite" ? null : await postgres.CreateDatabaseAsync();
+        await using (var import = HostProcess.Run(_folder, eventlog, "import", file, "--json"))
+        {
+            long peak = 0;
+            while (!import.HasExited)
+            {
+                peak = Math.Max(peak, ReadPeak(import));
+                await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System);
+            }
+
+            var (code, output, errors) = await import.EndAsync();
+            Assert.True(code == 0, errors);
+            AssertPublished(JsonDocument.Parse(output).RootElement, alreadyThere: 0);
+            Assert.InRange(peak, 1, GiB);
+        }
+
+        var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json");
+        AssertPublished(JsonDocument.Parse(second.Output).RootElement, alreadyThere: 561_470);
+
+        await using var node = await HostProcess.ServeAsync(_folder, eventlog);
+        var paid = await node.GetAsync("/fines/A10000");
+        Assert.Equal(("87.00", "87.00", 5), (paid.GetProperty("due").GetString(), paid.GetProperty("paid").GetString(), paid.GetProperty("version").GetInt32()));
+        var open = await node.GetAsync("/fines/N99970");
+        Assert.Equal(("82.50", "0.00", 5), (open.GetProperty("due").GetString(), open.GetProperty("paid").GetString(), open.GetProperty("version").GetInt32()));
+        Assert.Equal(JsonValueKind.String, open.GetProperty("state").GetProperty("creditCollectionAt").ValueKind);
+    }
+
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    public async Task killed_in_the_middle_and_run_again_an_import_is_exact(string store)
+    {
+        const string Fines = "30000";
+        using var undisturbed = new TestFolder();
+        var right = await FiguresAsync(undisturbed, null, Fines);
+        var eventlog = store == "sqlite" ? null : await postgres.CreateDatabaseAsync();
+
+        await using (var import = HostProcess.Run(_folder, eventlog, "generate", Fines, "--json"))
+        {
+            await Eventually.Async("the import has begun", () => Task.FromResult(import.Errors.Contains("Store:", StringComparison.Ordinal)), seconds: 60);
+            await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+            Assert.False(import.HasExited, "the import was over before it was killed");
+            await import.KillAsync();
+        }
+
+        var again = await FiguresAsync(_folder, eventlog, Fines);
+        AssertSame(right, again);
+        Assert.True(again.GetProperty("alreadyThere").GetInt64() > 0, "nothing had been imported before the kill");
+    }
+
+    [Fact]
+    public async Task when_postgres_is_killed_in_the_middle_the_import_waits_and_ends_exact()
+    {
+        const string Fines = "30000";
+        using var undisturbed = new TestFolder();
+        var right = await FiguresAsync(undisturbed, null, Fines);
+        await using var server = await PostgresServer.StartOwnAsync();
+        var eventlog = await server.CreateDatabaseAsync();
+
+        await using var import = HostProcess.Run(_folder, eventlog, "generate", Fines, "--json");
+        await Eventually.Async("the import has begun", () => Task.FromResult(import.Errors.Contains("Store:", StringComparison.Ordinal)), seconds: 60);
+        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+        await server.KillAsync();
+        Assert.False(import.HasExited);
+        await server.RestartAsync();
+        var (code, output, errors) = await import.EndAsync();
+
+        Assert.True(code == 0, errors);
+        AssertSame(right, JsonDocument.Parse(output).RootElement);
+    }
+
+    [Theory]
+    [InlineData("hello", "log.xes(1): ")]
+    [InlineData("<html/>", "log.xes(1): ")]
+    [InlineData("<log>\n<trace><string key=\"concept:name\" value=\"A1\"/>\n<event><string key=\"concept:name\" value=\"Fly\"/><date key=\"time:timestamp\" value=\"2006-07-24T00:00:00+02:00\"/></event></trace></log>", "log.xes(3): 'Fly' is no activity")]
+    public async Task bad_input_ends_with_file_line_and_reason(string text, string reason)
+    {
+        var file = Path.Combine(_folder.Path, "log.xes");
+        await File.WriteAllTextAsync(file, text);
+        var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, null, "import", file);
+        Assert.Equal(2, code);
+        Assert.Contains(reason, errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task a_missing_file_is_bad_input_and_a_sqlite_file_in_use_is_refused()
+    {
+        Assert.Equal(2, (await HostProcess.RunToEndAsync(_folder, null, "import", "nowhere.xes")).Code);
+        await using var node = await HostProcess.ServeAsync(_folder, null);
+        var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, null, "generate", "10");
+        Assert.Equal(1, code);
+        Assert.Contains("in use by another process", errors, StringComparison.Ordinal);
+    }
+
+    private static long ReadPeak(HostProcess import)
+    {
+        try
+        {
+            return import.PeakMemory;
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException)
+        {
+            // It has just ended.
+            return 0;
+        }
+    }
+
+    private static async Task<JsonElement> FiguresAsync(TestFolder folder, string? eventlog, string fines)
+    {
+        var (code, output, errors) = await HostProcess.RunToEndAsync(folder, eventlog, "generate", fines, "--json");
+        Assert.True(code == 0, errors);
+        return JsonDocument.Parse(output).RootElement;
+    }
+
+    private static void AssertSame(JsonElement right, JsonElement actual)
+    {
+        foreach (var figure in right.EnumerateObject().Where(f => f.Name is not ("seconds" or "eventsPerSecond" or "alreadyThere")))
+        {
+            Assert.Equal((figure.Name, figure.Value.ToString()), (figure.Name, actual.GetProperty(figure.Name).ToString()));
+        }
+    }
+
+    private static void AssertPublished(JsonElement actual, int alreadyThere)
+    {
+        var published = JsonDocument.Parse($$"""
+            {"fines":150370,"events":561470,"created":"6723851.64","penalties":"7937576.03","expenses":"1242539.04","due":"11981480.30","paid":"3601464.53","outstanding":"8401095.54",
+             "open":90080,"settled":60290,"overpaid":1186,"overpaidSum":"21079.77","creditCollection":59013,"rejected":0}
+            """).RootElement;
+        AssertSame(published, actual);
+        Assert.Equal(alreadyThere, actual.GetProperty("alreadyThere").GetInt32());
+    }
+}
