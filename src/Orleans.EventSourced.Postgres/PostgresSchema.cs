@@ -96,13 +96,18 @@ public static class PostgresSchema
 
     private static async Task<IReadOnlyList<(int Number, string Name, string Sql)>> MissingAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await ExecuteAsync(
-            connection,
-            """
-            create schema if not exists es;
-            create table if not exists es.migrations (number int primary key, name text not null, applied_at timestamptz not null default clock_timestamp());
-            """,
-            cancellationToken).ConfigureAwait(false);
+        // Where the schema is there already, a login without any right to make one finds nothing to do.
+        if (await ScalarAsync<bool>(connection, "select to_regclass('es.migrations') is null", cancellationToken).ConfigureAwait(false))
+        {
+            await ExecuteAsync(
+                connection,
+                """
+                create schema if not exists es;
+                create table es.migrations (number int primary key, name text not null, applied_at timestamptz not null default clock_timestamp());
+                """,
+                cancellationToken).ConfigureAwait(false);
+        }
+
         var known = Statements.Migrations();
         var applied = await ScalarAsync<int>(connection, "select coalesce(max(number), 0) from es.migrations", cancellationToken).ConfigureAwait(false);
         return applied <= known[^1].Number

@@ -65,6 +65,24 @@ public sealed class PostgresLaws(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task a_plain_login_starts_without_an_admin_once_the_schema_is_there()
+    {
+        var (options, log) = await OpenAsync();
+        await log.DisposeAsync();
+        var login = "plain_" + Path.GetRandomFileName()[..8];
+        await using (var connection = await ConnectAsync(options.ConnectionString, null))
+        {
+            await ExecuteAsync(connection, $"create role {login} login password 'p' in role es_writer");
+        }
+
+        var plain = new PostgresOptions { ConnectionString = new NpgsqlConnectionStringBuilder(options.ConnectionString) { Username = login, Password = "p" }.ConnectionString };
+        await PostgresSchema.MigrateAsync(plain, Cancel);
+        Assert.False((await PostgresSchema.CheckAsync(plain, Cancel)).LoginIsSuperuser);
+        await using var own = new PostgresEventLog(plain);
+        Assert.IsType<AppendOutcome.Appended>(Assert.Single(await own.AppendAsync([Requests.One("fine/a")], Cancel)));
+    }
+
+    [Fact]
     public async Task a_newer_schema_is_refused()
     {
         var (options, log) = await OpenAsync();

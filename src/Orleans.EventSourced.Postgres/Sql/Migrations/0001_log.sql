@@ -21,7 +21,8 @@ end $$;
 
 do $$
 begin
-  if not pg_catalog.pg_has_role(current_user, 'es_owner', 'member') then
+  -- Since PostgreSQL 16 a membership may come without the right to act as the role.
+  if not pg_catalog.pg_has_role(current_user, 'es_owner', case when pg_catalog.current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end) then
     execute pg_catalog.format('grant es_owner to %I', current_user);
   end if;
 end $$;
