@@ -92,18 +92,36 @@ public sealed partial class GroupCommit : IAsyncDisposable
     /// <summary>Refuses new appends, lets the queue run empty, and gives up on doubts that are still being resolved after that.</summary>
     public async ValueTask DisposeAsync()
     {
-        Task[] pumps;
         lock (_gate)
         {
             _closed = true;
-            pumps = [.. _pumps];
         }
 
-        var drained = Task.WhenAll(pumps);
+        var drained = DrainAsync();
         await Task.WhenAny(drained, Task.Delay(_options.ResolveUnknownFor, _time)).ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await drained.ConfigureAwait(false);
         _stopping.Dispose();
+    }
+
+    private async Task DrainAsync()
+    {
+        while (true)
+        {
+            Task[] pumps;
+            lock (_gate)
+            {
+                pumps = [.. _pumps];
+                if (pumps.Length == 0 && _queued == 0)
+                {
+                    return;
+                }
+            }
+
+            // A pump that has just ended may be followed by one for what came late: look again.
+            await Task.WhenAll(pumps).ConfigureAwait(false);
+            await Task.Yield();
+        }
     }
 
     private void Enqueue(Pending pending)
@@ -228,7 +246,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
 
                 return;
             }
-            catch (LogRequestRefusedException e) when (batch.Count > 1)
+            catch (LogRequestRefusedException e) when (batch.Count > 1 && !attempt.InDoubt)
             {
                 BatchRefused(_logger, batch.Count, e);
                 await SendAsync(batch.GetRange(0, batch.Count / 2)).ConfigureAwait(false);
@@ -263,6 +281,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
         private int _races;
         private long? _doubtSince;
 
+        /// <summary>Whether an earlier try may have been written.</summary>
+        public bool InDoubt => _doubtSince is not null;
+
         public async Task<bool> MayTryAgainAsync(Exception e)
         {
             switch (e)
@@ -294,7 +315,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
         /// <summary>"No" to a later try does not make an earlier, unknown one a "no".</summary>
         public Exception Failure(Exception last) => last switch
         {
-            _ when _doubtSince is not null && last is not LogRequestRefusedException =>
+            _ when InDoubt =>
                 new LogOutcomeUnknownException("The reply to an append was lost, and the log could not be asked about it in the time allowed. Send the same command id again to learn its fate.", last),
             LogException => last,
             _ => new LogOutcomeUnknownException("The store failed in a way that it does not explain; the append may have been written.", last),

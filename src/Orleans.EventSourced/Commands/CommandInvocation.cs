@@ -13,6 +13,7 @@ internal sealed class CommandInvocation(CommandContext context)
     private ReadOnlyMemory<byte> _metadata;
     private int _events;
     private int _calls;
+    private int _executions;
 
     /// <summary>The run under way in this flow of control.</summary>
     public static CommandInvocation? Current
@@ -31,6 +32,13 @@ internal sealed class CommandInvocation(CommandContext context)
 
     /// <summary>Events that lost a conflict and are decided anew take the numbers of the first try.</summary>
     public void TakeBack(int events) => _events -= events;
+
+    /// <summary>
+    /// The run of the next decided command in this call. The first is this one; further ones have ids of their own, so that each finds its own first answer
+    /// when the call is repeated.
+    /// </summary>
+    public CommandInvocation NextExecution() =>
+        _executions++ == 0 ? this : new CommandInvocation(Context with { Command = Command.Nested("execution", _executions - 1).Value, ExpectedVersion = null });
 
     /// <summary>
     /// The context of the next call made from here: its own command id, derived from this one, so that two calls to one grain are two commands

@@ -18,6 +18,7 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
     where TEvent : class
 {
     private IEventLogViewAdaptor<TEvent>? _adaptor;
+    private EventSourcingServices? _services;
 
     /// <summary>The state after the last confirmed event.</summary>
     protected new TState State => base.State.Value;
@@ -27,6 +28,8 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
 
     private IEventLogViewAdaptor<TEvent> Adaptor => _adaptor ??= (IEventLogViewAdaptor<TEvent>)(GrainContext.GetComponent<IEventLogViewAdaptor>()
         ?? throw new InvalidOperationException("This grain runs without event sourcing: call AddEventSourcing on the silo builder."));
+
+    private EventSourcingServices Services => _services ??= (EventSourcingServices)ServiceProvider.GetService(typeof(EventSourcingServices))!;
 
     /// <summary>
     /// Decides a command and appends its events. On a conflict with another writer it reads in the other's events and decides again, a bounded number of times, unless the
@@ -38,13 +41,13 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
     protected async Task<CommandResult<TEvent>> ExecuteAsync<TCommand>(TCommand command, Func<TState, TCommand, Decision<TEvent>> decide)
     {
         ArgumentNullException.ThrowIfNull(decide);
-        var invocation = CommandInvocation.Current ?? throw new InvalidOperationException("A command is executed inside a grain call.");
+        var invocation = CommandInvocation.Current?.NextExecution() ?? Services.NewInvocation();
         if (invocation.Context.IsNamed && Adaptor.Recent.Count > 0 && await FirstAnswerAsync(invocation, recentOnly: true) is { } first)
         {
             return first;
         }
 
-        for (var conflicts = 0; conflicts <= MaxConflicts; conflicts++)
+        for (var conflicts = 0; conflicts <= Services.Options.MaxConflicts; conflicts++)
         {
             if (invocation.Context.ExpectedVersion is { } expected && expected != Version)
             {
@@ -84,10 +87,6 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
         ArgumentNullException.ThrowIfNull(state);
         state.Value = TState.Evolve(state.Value, @event);
     }
-
-    private int MaxConflicts => (_services ??= (EventSourcingServices)ServiceProvider.GetService(typeof(EventSourcingServices))!).Options.MaxConflicts;
-
-    private EventSourcingServices? _services;
 
     /// <summary>Null: another writer was first; its events are read in, decide again.</summary>
     private async Task<CommandResult<TEvent>?> AppendAsync(IReadOnlyList<TEvent> events, CommandInvocation invocation)

@@ -246,8 +246,17 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
 
     private void Enqueue(Submission<TEntry> submission)
     {
-        // A state that refuses the event refuses it here, before the log has it.
-        _views.ApplyTentatively(_pending, submission);
+        try
+        {
+            // A state that refuses the event refuses it here, before the log has it. It may have been changed halfway: it is built anew.
+            _views.ApplyTentatively(_pending, submission);
+        }
+        catch (Exception e)
+        {
+            Break(e);
+            throw;
+        }
+
         _pending.Add(submission);
     }
 

@@ -34,9 +34,8 @@ internal sealed partial class Snapshots<TView>(StreamId stream, EventSourcingSer
         return snapshot;
     }
 
-    /// <summary>The view that a snapshot holds.</summary>
-    /// <exception cref="LogCorruptException">Its JSON does not fit the state.</exception>
-    public TView Restore(Snapshot snapshot, TView target)
+    /// <summary>The view that a snapshot holds; null when its JSON does not fit the state, which then is folded from the beginning.</summary>
+    public TView? Restore(Snapshot snapshot, TView target)
     {
         try
         {
@@ -51,8 +50,9 @@ internal sealed partial class Snapshots<TView>(StreamId stream, EventSourcingSer
         }
         catch (Exception e) when (e is JsonException or NotSupportedException)
         {
-            throw new LogCorruptException(
-                $"the snapshot of fold version {snapshot.FoldVersion} cannot be read: {e.Message} Raise [FoldVersion] on '{StateType}' whenever its shape changes.", stream, snapshot.Version, snapshot.Position, "(snapshot)", e);
+            NotRead(services.Logger, stream.ToString(), snapshot.Version.Value, StateType.ToString(), e);
+            _last = StreamVersion.None;
+            return null;
         }
     }
 
@@ -101,6 +101,9 @@ internal sealed partial class Snapshots<TView>(StreamId stream, EventSourcingSer
             NotWritten(services.Logger, snapshot.Stream.ToString(), snapshot.Version.Value, e);
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The snapshot of stream {Stream} at version {Version} does not fit its state and is passed over; raise [FoldVersion] on {State} whenever its shape changes")]
+    private static partial void NotRead(ILogger logger, string stream, int version, string state, Exception cause);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The snapshot of stream {Stream} at version {Version} was not written; the stream is folded from an older one until the next")]
     private static partial void NotWritten(ILogger logger, string stream, int version, Exception cause);

@@ -49,18 +49,9 @@ internal sealed class Views<TView, TEntry>
     public void ApplyTentatively(List<Submission<TEntry>> pending, Submission<TEntry> submission)
     {
         var tentative = _tentative ?? MakeTentative(pending);
-        try
+        foreach (var entry in submission.Entries)
         {
-            foreach (var entry in submission.Entries)
-            {
-                _host.UpdateView(tentative, entry);
-            }
-        }
-        catch
-        {
-            // Half of the entries may be in it.
-            ForgetTentative();
-            throw;
+            _host.UpdateView(tentative, entry);
         }
     }
 
@@ -108,21 +99,15 @@ internal sealed class Views<TView, TEntry>
     /// <summary>Starts from the newest snapshot of this fold, if there is one.</summary>
     public async Task LoadSnapshotAsync()
     {
-        if (await _snapshots.ReadAsync() is not { } snapshot)
+        if (await _snapshots.ReadAsync() is not { } snapshot || _snapshots.Restore(snapshot, Confirmed) is not { } confirmed)
         {
             return;
         }
 
-        Confirmed = snapshots(Confirmed);
-        if (_shadow is not null)
-        {
-            _shadow = snapshots(_shadow);
-        }
-
+        Confirmed = confirmed;
+        _shadow = _shadow is null ? null : _snapshots.Restore(snapshot, _shadow);
         (Version, Position) = (snapshot.Version, snapshot.Position);
         Count("snapshot", 1);
-
-        TView snapshots(TView target) => _snapshots.Restore(snapshot, target);
     }
 
     /// <summary>Reads in everything behind the confirmed version. True when there was something.</summary>

@@ -10,6 +10,13 @@ public sealed class CounterGrain : EventSourcedGrain<Counter, CounterEvent>, ICo
 {
     public Task<CommandResult<CounterEvent>> AddAsync(int amount) => ExecuteAsync(amount, Counter.Decide);
 
+    public async Task<(int First, int Second)> AddTwiceAsync(int first, int second)
+    {
+        var one = (Accepted<CounterEvent>)await ExecuteAsync(first, Counter.Decide);
+        var two = (Accepted<CounterEvent>)await ExecuteAsync(second, Counter.Decide);
+        return (one.Version, two.Version);
+    }
+
     public Task<(int Total, int Version, long Position)> GetAsync() => Task.FromResult((State.Total, Version, Position));
 
     public Task MoveAsync()
@@ -29,6 +36,8 @@ public sealed class CounterGrain : EventSourcedGrain<Counter, CounterEvent>, ICo
 public interface ICounterGrain : IGrainWithStringKey
 {
     Task<CommandResult<CounterEvent>> AddAsync(int amount);
+
+    Task<(int First, int Second)> AddTwiceAsync(int first, int second);
 
     Task<(int Total, int Version, long Position)> GetAsync();
 

@@ -137,6 +137,31 @@ public sealed class EventSourcedGrainTests : IAsyncLifetime
         Assert.Equal(3, (await Counter("a").GetAsync()).Total);
     }
 
+    [Fact]
+    public async Task a_snapshot_that_does_not_fit_the_state_is_passed_over()
+    {
+        await AppendAsync("a", 3);
+        var broken = new Snapshot(new StreamId("counter/a"), new StreamVersion(2), new LogPosition(2), FoldVersion: 1, "{\"total\":\"many\"}"u8.ToArray());
+        await _node.Services.GetRequiredService<ISnapshotStore>().WriteAsync(broken, CancellationToken.None);
+        Assert.Equal(3, (await Counter("a").GetAsync()).Total);
+    }
+
+    [Fact]
+    public async Task two_commands_decided_in_one_call_have_first_answers_of_their_own()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            using (CommandContext.Begin(new CommandContext(CommandId.FromText("both").Value) { IsNamed = true }))
+            {
+                Assert.Equal((1, 2), await Counter("a").AddTwiceAsync(3, 4));
+            }
+
+            await Counter("a").LeaveAsync();
+        }
+
+        Assert.Equal((7, 2), ((await Counter("a").GetAsync()).Total, (await Counter("a").GetAsync()).Version));
+    }
+
     private ICounterGrain Counter(string key) => _node.Grains.GetGrain<ICounterGrain>(key);
 
     private Task<Snapshot?> SnapshotAsync(string key) =>

@@ -112,6 +112,8 @@ public sealed class JournaledGrainTests : IAsyncLifetime
         var e = await Assert.ThrowsAsync<InvalidOperationException>(() => Ledger("a").PoisonAsync());
         Assert.Equal("the state refuses this", e.Message);
         Assert.Equal((10, 1), await Ledger("a").GetAsync());
+        await Ledger("a").DepositAsync(1);
+        Assert.Equal((11, 2), await Ledger("a").GetAsync());
     }
 
     [Fact]
