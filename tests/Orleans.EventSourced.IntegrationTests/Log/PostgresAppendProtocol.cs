@@ -79,11 +79,11 @@ public sealed class PostgresAppendProtocol(PostgresFixture postgres) : IAsyncLif
             BatchCommands =
             {
                 new NpgsqlBatchCommand("call es.append(array['t/a'], array[-1], array[1], array[null]::text[], array[0], array[1], array[1], array['00000000-0000-4000-8000-000000000001'::uuid], array['tested'], array[1::smallint], array['{}'::bytea], array['{}'::bytea], null, null, null, null)"),
-                new NpgsqlBatchCommand("select pg_sleep(3)"),
+                new NpgsqlBatchCommand("select pg_sleep(8)"),
             },
         };
         var running = batch.ExecuteNonQueryAsync(Cancel);
-        await Eventually.Async("the append of the frozen client is visible", async () => (await _log.ReadHeadAsync(Cancel)).Position.Value == 1, seconds: 2);
+        await Eventually.Async("the append of the frozen client is visible", async () => (await _log.ReadHeadAsync(Cancel)).Position.Value == 1, seconds: 6);
         Assert.False(running.IsCompleted);
         Assert.IsType<AppendOutcome.Appended>(await SendAsync(Requests.One("t/b")));
         await running;

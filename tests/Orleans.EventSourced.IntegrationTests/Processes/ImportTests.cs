@@ -1,6 +1,9 @@
 using System.Text.Json;
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.IntegrationTests.Servers;
+using Orleans.EventSourced.Postgres;
+using Orleans.EventSourced.Sqlite;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Processes;
@@ -57,15 +60,14 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
     [InlineData("postgres")]
     public async Task killed_in_the_middle_and_run_again_an_import_is_exact(string store)
     {
-        const string Fines = "30000";
+        const string Fines = "20000";
         using var undisturbed = new TestFolder();
         var right = await FiguresAsync(undisturbed, null, Fines);
         var eventlog = store == "sqlite" ? null : await postgres.CreateDatabaseAsync();
 
         await using (var import = HostProcess.Run(_folder, eventlog, "generate", Fines, "--json"))
         {
-            await Eventually.Async("the import has begun", () => Task.FromResult(import.Errors.Contains("Store:", StringComparison.Ordinal)), seconds: 60);
-            await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+            await UnderWayAsync(eventlog);
             Assert.False(import.HasExited, "the import was over before it was killed");
             await import.KillAsync();
         }
@@ -78,15 +80,14 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
     [Fact]
     public async Task when_postgres_is_killed_in_the_middle_the_import_waits_and_ends_exact()
     {
-        const string Fines = "30000";
+        const string Fines = "20000";
         using var undisturbed = new TestFolder();
         var right = await FiguresAsync(undisturbed, null, Fines);
         await using var server = await PostgresServer.StartOwnAsync();
         var eventlog = await server.CreateDatabaseAsync();
 
         await using var import = HostProcess.Run(_folder, eventlog, "generate", Fines, "--json");
-        await Eventually.Async("the import has begun", () => Task.FromResult(import.Errors.Contains("Store:", StringComparison.Ordinal)), seconds: 60);
-        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);
+        await UnderWayAsync(eventlog);
         await server.KillAsync();
         Assert.False(import.HasExited);
         await server.RestartAsync();
@@ -119,6 +120,27 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
         Assert.Equal(1, code);
         Assert.Contains("in use by another process", errors, StringComparison.Ordinal);
     }
+
+    /// <summary>Waits until some thousand events are in the log.</summary>
+    private Task UnderWayAsync(string? eventlog) => Eventually.Async(
+        "2,000 events in the log",
+        async () =>
+        {
+            try
+            {
+                IEventLog log = eventlog is null
+                    ? new SqliteEventLog(new SqliteOptions { Path = Path.Combine(_folder.Path, "data", "eventlog.db"), ReadOnly = true }, TimeProvider.System)
+                    : new PostgresEventLog(new PostgresOptions { ConnectionString = eventlog });
+                await using var _ = (IAsyncDisposable)log;
+                return (await log.ReadHeadAsync(CancellationToken.None)).Position.Value > 2_000;
+            }
+            catch (LogException)
+            {
+                // The program has not made its file or schema yet.
+                return false;
+            }
+        },
+        seconds: 60);
 
     private static long ReadPeak(HostProcess import)
     {
