@@ -115,7 +115,10 @@ internal static class FineEndpoints
     {
         try
         {
-            return id.StartsWith('~') ? throw new ArgumentException("A fine's id does not begin with '~'.") : new StreamId("fine", id);
+            // A fine must be found at its address: servers leave %2F in a path as it is, and clients resolve dots.
+            return id.StartsWith('~') || id.Contains('/', StringComparison.Ordinal) || id is "." or ".."
+                ? throw new ArgumentException("A fine's id does not begin with '~', holds no '/', and is not '.' or '..'.")
+                : new StreamId("fine", id);
         }
         catch (ArgumentException e)
         {

@@ -36,7 +36,7 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
         try
         {
             var builder = Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder();
-            builder.Logging.AddFilter(null, LogLevel.Warning).AddFilter("Orleans", LogLevel.Critical).AddFilter("Orleans.EventSourced", LogLevel.Warning);
+            builder.Logging.AddFilter(null, LogLevel.Warning).AddFilter("Orleans", LogLevel.Critical).AddFilter("Orleans.EventSourced", LogLevel.Warning).AddFilter("Polly", LogLevel.Critical);
             builder.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
             var store = Store.From(builder.Configuration);
             var description = await store.PrepareAsync(cancellationToken);

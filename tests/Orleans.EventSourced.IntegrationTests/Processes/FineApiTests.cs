@@ -141,6 +141,21 @@ public sealed class FineApiTests(FineApi api) : IClassFixture<FineApi>
     [InlineData("%ED%A0%80")]
     public async Task bad_ids_are_400(string id) => Assert.InRange((int)(await _host.Http.GetAsync($"/fines/{id}")).StatusCode, 400, 404);
 
+    [Theory]
+    [InlineData("a/b")]
+    [InlineData("..")]
+    [InlineData("~b/x")]
+    public async Task an_id_that_its_address_cannot_lead_back_to_is_refused(string id) =>
+        Assert.Equal(HttpStatusCode.BadRequest, (await _host.PostAsync("/fines", Issue(id))).StatusCode);
+
+    [Fact]
+    public async Task the_trace_of_the_request_is_in_the_events()
+    {
+        await _host.PostAsync("/fines", Issue("spanned"), ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        var metadata = (await _host.GetAsync("/fines/spanned/events"))[0].GetProperty("metadata");
+        Assert.StartsWith("00-0af7651916cd43dd8448eb211c80319c-", metadata.GetProperty("traceparent").GetString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task odd_input_is_never_a_5xx()
     {
