@@ -52,6 +52,9 @@ public sealed class AppendRequest
         Bytes = bytes;
     }
 
+    private AppendRequest(AppendRequest checkedBefore, ExpectedVersion expected) =>
+        (Stream, Expected, Events, RequestHash, Bytes) = (checkedBefore.Stream, expected, checkedBefore.Events, checkedBefore.RequestHash, checkedBefore.Bytes);
+
     /// <summary>Where the events go.</summary>
     public StreamId Stream { get; }
 
@@ -66,6 +69,9 @@ public sealed class AppendRequest
 
     /// <summary>The bytes of all payloads and envelopes together.</summary>
     public int Bytes { get; }
+
+    /// <summary>The same events behind another version; they are not checked again.</summary>
+    public AppendRequest Expecting(ExpectedVersion expected) => new(this, expected);
 
     private static int Check(StreamId stream, NewEvent e, int index)
     {

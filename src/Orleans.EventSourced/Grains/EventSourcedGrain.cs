@@ -95,9 +95,7 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
         {
             case AppendOutcome.Appended appended:
                 return new Accepted<TEvent>(appended.Version.Value, appended.Position.Value, events, IsRepeated: false);
-            case AppendOutcome.Duplicate:
-                return await FirstAnswerOrAsync(invocation, new IdReused<TEvent>());
-            case AppendOutcome.IdReused:
+            case AppendOutcome.Duplicate or AppendOutcome.IdReused:
                 // Decided again in another state, the command may give other events than the first time: its first answer still holds.
                 return await FirstAnswerOrAsync(invocation, new IdReused<TEvent>());
             case AppendOutcome.Conflict when invocation.Context.ExpectedVersion is not null:
@@ -141,7 +139,7 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
     private async Task<IReadOnlyList<RecordedEvent>> EventsOfAsync(CommandId command, RecordedEvent first)
     {
         var known = Adaptor.Recent;
-        var from = known.Count > 0 && known[0].Version <= first.Version
+        var from = known.Count > 0 && known.First().Version <= first.Version
             ? known.SkipWhile(e => e.Version < first.Version)
             : await ReadEventsAsync(first.Version.Value - 1, AppendRequest.MaxEvents);
         return [.. from.TakeWhile((e, n) => e.Id == EventId.Derive(command, Adaptor.Stream, n))];

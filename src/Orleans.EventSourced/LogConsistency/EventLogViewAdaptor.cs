@@ -40,7 +40,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
 
     public LogPosition Position => _views.Position;
 
-    public IReadOnlyList<RecordedEvent> Recent => _views.Recent;
+    public IReadOnlyCollection<RecordedEvent> Recent => _views.Recent;
 
     public TView ConfirmedView
     {
@@ -176,11 +176,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     {
         try
         {
-            if (await _views.ReadTailAsync())
-            {
-                _views.ForgetTentative();
-                _host.OnViewChanged(tentative: true, confirmed: true);
-            }
+            await CatchUpAsync(tentativeChanged: false);
         }
         catch (Exception e)
         {
@@ -240,8 +236,8 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         }
 
         // What the log would refuse is refused here, where it breaks nothing but this call.
-        _ = new AppendRequest(Stream, ExpectedVersion.Any, events);
-        return new Submission<TEntry>(entries, events, invocation, expected);
+        var request = new AppendRequest(Stream, ExpectedVersion.Any, events, invocation.Context.RequestHash);
+        return new Submission<TEntry>(entries, request, invocation, expected);
     }
 
     private void Enqueue(Submission<TEntry> submission)
@@ -282,7 +278,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
             while (_pending.Count > 0)
             {
                 var batch = Submission<TEntry>.First(_pending);
-                var outcome = await _services.Appends.AppendAsync(batch.ToRequest(Stream, _views.Version));
+                var outcome = await _services.Appends.AppendAsync(batch.ToRequest(_views.Version));
                 if (outcome is AppendOutcome.Conflict && batch.Expected is null && ++conflicts > _services.Options.MaxConflicts)
                 {
                     throw new LogUnavailableException($"Stream '{Stream}' was changed by others {conflicts} times in a row while this grain tried to append; nothing of it was written.");
@@ -309,25 +305,27 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
                 return;
             case AppendOutcome.Conflict when batch.Expected is null:
                 break;
-            case AppendOutcome.Conflict or AppendOutcome.Duplicate:
+            case AppendOutcome.IdReused when batch.Expected is null:
+                throw new CommandIdReusedException(Stream, batch.Invocation.Command);
+            case AppendOutcome.Conflict or AppendOutcome.Duplicate or AppendOutcome.IdReused:
                 _pending.RemoveRange(0, batch.Parts);
                 batch.Settle(outcome);
                 break;
-            case AppendOutcome.IdReused when batch.Expected is not null:
-                _pending.RemoveRange(0, batch.Parts);
-                batch.Settle(outcome);
-                _views.ForgetTentative();
-                return;
-            case AppendOutcome.IdReused:
-                throw new CommandIdReusedException(Stream, batch.Invocation.Command);
             default:
                 throw new InvalidOperationException($"Group commit answered {outcome}.");
         }
 
-        await _views.ReadTailAsync();
-        _views.ForgetTentative();
-        await _views.EnsureTentativeAsync(_pending);
-        _host.OnViewChanged(tentative: true, confirmed: true);
+        await CatchUpAsync(tentativeChanged: true);
+    }
+
+    /// <summary>Reads in what others wrote, and builds the tentative view anew where that or its own events changed it.</summary>
+    private async Task CatchUpAsync(bool tentativeChanged)
+    {
+        if (await _views.ReadTailAsync() || tentativeChanged)
+        {
+            await _views.RebuildTentativeAsync(_pending);
+            _host.OnViewChanged(tentative: true, confirmed: true);
+        }
     }
 
     private void Break(Exception e)

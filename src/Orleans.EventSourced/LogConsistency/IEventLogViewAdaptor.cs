@@ -13,7 +13,7 @@ internal interface IEventLogViewAdaptor
     LogPosition Position { get; }
 
     /// <summary>The events of the stream's end that are still in memory, oldest first.</summary>
-    IReadOnlyList<RecordedEvent> Recent { get; }
+    IReadOnlyCollection<RecordedEvent> Recent { get; }
 
     /// <summary>Throws what broke this activation, if anything did.</summary>
     void ThrowIfBroken();

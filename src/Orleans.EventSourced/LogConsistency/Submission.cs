@@ -5,13 +5,16 @@ using Orleans.EventSourced.Core.Log;
 namespace Orleans.EventSourced.LogConsistency;
 
 /// <summary>Events on their way from the grain to the log: those of one call to the adaptor, or several of one command joined.</summary>
-internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, IReadOnlyList<NewEvent> events, CommandInvocation invocation, StreamVersion? expected)
+internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRequest request, CommandInvocation invocation, StreamVersion? expected)
 {
     private IReadOnlyList<Submission<TEntry>> _joined = [];
 
     public IReadOnlyList<TEntry> Entries { get; } = entries;
 
-    public IReadOnlyList<NewEvent> Events { get; } = events;
+    /// <summary>The events as they will be stored; which version they go behind is said when they are sent.</summary>
+    public AppendRequest Request { get; } = request;
+
+    public IReadOnlyList<NewEvent> Events => Request.Events;
 
     public CommandInvocation Invocation { get; } = invocation;
 
@@ -43,11 +46,12 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, IReadOnl
         }
 
         var joined = pending.GetRange(0, count);
-        return new Submission<TEntry>([.. joined.SelectMany(s => s.Entries)], [.. joined.SelectMany(s => s.Events)], first.Invocation, null) { _joined = joined };
+        var together = new AppendRequest(first.Request.Stream, ExpectedVersion.Any, [.. joined.SelectMany(s => s.Events)], first.Invocation.Context.RequestHash);
+        return new Submission<TEntry>([.. joined.SelectMany(s => s.Entries)], together, first.Invocation, null) { _joined = joined };
     }
 
-    public AppendRequest ToRequest(StreamId stream, StreamVersion version) =>
-        new(stream, ExpectedVersion.Exactly(Expected ?? version), Events, Invocation.Context.RequestHash);
+    /// <summary>What is sent: behind the version insisted on, else behind the one given.</summary>
+    public AppendRequest ToRequest(StreamVersion version) => Request.Expecting(ExpectedVersion.Exactly(Expected ?? version));
 
     public void Settle(AppendOutcome outcome)
     {

@@ -37,7 +37,8 @@ internal sealed class Views<TView, TEntry>
 
     public LogPosition Position { get; private set; }
 
-    public IReadOnlyList<RecordedEvent> Recent => [.. _recent];
+    /// <summary>The last events, oldest first: the queue itself, for use within a turn.</summary>
+    public IReadOnlyCollection<RecordedEvent> Recent => _recent;
 
     public LogConsistencyStatistics? Statistics { get; set; }
 
@@ -55,11 +56,10 @@ internal sealed class Views<TView, TEntry>
         }
     }
 
-    public void ForgetTentative() => _tentative = null;
-
-    /// <summary>Makes sure that a mutable tentative view can be had without waiting: its second instance is folded anew from the log.</summary>
-    public async Task EnsureTentativeAsync(List<Submission<TEntry>> pending)
+    /// <summary>Builds the tentative view anew. A mutable one's second instance, where it was used up, is folded again from the log.</summary>
+    public async Task RebuildTentativeAsync(List<Submission<TEntry>> pending)
     {
+        _tentative = null;
         if (Confirmed is not IFoldedView && _shadow is null)
         {
             await RebuildShadowAsync();
@@ -139,8 +139,7 @@ internal sealed class Views<TView, TEntry>
 
     public void Dehydrate(IDehydrationContext target)
     {
-        var carried = Confirmed is IFoldedView folded ? AddState(target, folded.StateType, folded.State) : target.TryAddValue(MigrationKey + ".state", Confirmed);
-        if (carried)
+        if (Confirmed is IFoldedView folded ? target.TryAddValue(MigrationKey + ".state", folded.State) : target.TryAddValue(MigrationKey + ".state", Confirmed))
         {
             target.TryAddValue(MigrationKey + ".version", Version.Value);
             target.TryAddValue(MigrationKey + ".position", Position.Value);
@@ -180,8 +179,6 @@ internal sealed class Views<TView, TEntry>
         Count("rehydrated", 1);
         return true;
     }
-
-    private static bool AddState(IDehydrationContext target, Type type, object state) => state is not null && type is not null && target.TryAddValue<object>(MigrationKey + ".state", state);
 
     private TView MakeTentative(List<Submission<TEntry>> pending)
     {

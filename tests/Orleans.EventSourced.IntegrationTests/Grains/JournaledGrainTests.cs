@@ -1,6 +1,7 @@
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.LogConsistency;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Grains;
@@ -135,6 +136,23 @@ public sealed class JournaledGrainTests : IAsyncLifetime
         var payee = await _node.Loader.ReadAsync(new StreamId("ledger/payee"), StreamVersion.None);
         Assert.All(payee, e => Assert.Equal(context.Command.ToString(), EventMetadata.Parse(e.Metadata).Causation));
         Assert.All(payee, e => Assert.Equal(context.Command.ToString(), EventMetadata.Parse(e.Metadata).Correlation));
+    }
+
+    [Fact]
+    public async Task after_a_command_id_used_again_for_a_conditional_event_the_grain_goes_on()
+    {
+        using (CommandContext.Begin(new CommandContext(CommandId.FromText("once").Value) { IsNamed = true, RequestHash = "one" }))
+        {
+            await Ledger("a").DepositAsync(10);
+        }
+
+        using (CommandContext.Begin(new CommandContext(CommandId.FromText("once").Value) { IsNamed = true, RequestHash = "two" }))
+        {
+            await Assert.ThrowsAsync<CommandIdReusedException>(() => Ledger("a").WithdrawWithoutLookingAsync(1));
+        }
+
+        await Ledger("a").DepositAsync(1);
+        Assert.Equal((11, 2), await Ledger("a").GetAsync());
     }
 
     [Fact]
