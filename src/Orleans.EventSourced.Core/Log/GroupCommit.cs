@@ -19,8 +19,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private readonly Dictionary<StreamId, Lane> _lanes = [];
     private readonly Queue<Lane> _ready = new();
     private readonly CancellationTokenSource _stopping = new();
-    private readonly HashSet<Task> _pumps = [];
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _queued;
+    private int _inFlight;
     private bool _closed;
 
     /// <param name="log">The log to write to.</param>
@@ -63,7 +64,6 @@ public sealed partial class GroupCommit : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         var pending = new Pending(request);
-        List<Pending>? batch;
         lock (_gate)
         {
             if (_closed)
@@ -79,10 +79,10 @@ public sealed partial class GroupCommit : IAsyncDisposable
 
             _queued++;
             Enqueue(pending);
-            batch = _pumps.Count < _options.MaxBatchesInFlight ? TakeBatch() : null;
-            if (batch is not null)
+            if (_inFlight < _options.MaxBatchesInFlight && TakeBatch() is { } batch)
             {
-                StartPump(batch);
+                _inFlight++;
+                _ = Task.Run(() => PumpAsync(batch));
             }
         }
 
@@ -95,33 +95,16 @@ public sealed partial class GroupCommit : IAsyncDisposable
         lock (_gate)
         {
             _closed = true;
-        }
-
-        var drained = DrainAsync();
-        await Task.WhenAny(drained, Task.Delay(_options.ResolveUnknownFor, _time)).ConfigureAwait(false);
-        await _stopping.CancelAsync().ConfigureAwait(false);
-        await drained.ConfigureAwait(false);
-        _stopping.Dispose();
-    }
-
-    private async Task DrainAsync()
-    {
-        while (true)
-        {
-            Task[] pumps;
-            lock (_gate)
+            if (_inFlight == 0)
             {
-                pumps = [.. _pumps];
-                if (pumps.Length == 0 && _queued == 0)
-                {
-                    return;
-                }
+                _drained.TrySetResult();
             }
-
-            // A pump that has just ended may be followed by one for what came late: look again.
-            await Task.WhenAll(pumps).ConfigureAwait(false);
-            await Task.Yield();
         }
+
+        await Task.WhenAny(_drained.Task, Task.Delay(_options.ResolveUnknownFor, _time)).ConfigureAwait(false);
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await _drained.Task.ConfigureAwait(false);
+        _stopping.Dispose();
     }
 
     private void Enqueue(Pending pending)
@@ -162,33 +145,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
         return batch;
     }
 
-    private void StartPump(List<Pending> first)
+    /// <summary>Sends one batch after the other while there is something to send. It leaves in the same step in which it finds nothing, so that nothing is left behind.</summary>
+    private async Task PumpAsync(List<Pending> first)
     {
-        // The task enters the set before it can leave it: both happen under the lock, which the caller holds.
-        var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        var pump = PumpAsync(start.Task, first);
-        _pumps.Add(pump);
-        _ = pump.ContinueWith(
-            done =>
-            {
-                lock (_gate)
-                {
-                    _pumps.Remove(done);
-                    if (TakeBatch() is { } late)
-                    {
-                        StartPump(late);
-                    }
-                }
-            },
-            CancellationToken.None,
-            TaskContinuationOptions.None,
-            TaskScheduler.Default);
-        start.SetResult();
-    }
-
-    private async Task PumpAsync(Task started, List<Pending> first)
-    {
-        await started.ConfigureAwait(false);
         for (var batch = first; batch is not null;)
         {
             await SendAsync(batch).ConfigureAwait(false);
@@ -196,6 +155,10 @@ public sealed partial class GroupCommit : IAsyncDisposable
             {
                 Release(batch);
                 batch = TakeBatch();
+                if (batch is null && --_inFlight == 0 && _closed)
+                {
+                    _drained.TrySetResult();
+                }
             }
         }
     }
