@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.Mime;
 using System.Reflection;
 using System.Security.Claims;
@@ -69,8 +68,6 @@ public sealed record CommandRequest<TBody>(TBody Body, CommandContext Context) :
             Reason = Header(http, "X-Reason"),
             Actor = http.User.Identity is { IsAuthenticated: true } ? http.User.FindFirstValue(ClaimTypes.NameIdentifier) ?? http.User.Identity.Name : null,
             Origin = "http",
-            // The activity of the request does not travel into the grain's process or scheduler by itself.
-            TraceParent = Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null,
             RequestHash = key is null ? null : Hash(http.Request, body),
             ExpectedVersion = IfMatch(http),
         };

@@ -40,7 +40,7 @@ public sealed record CommandContext([property: Id(0)] Guid Command)
     [Id(6)]
     public string? Origin { get; init; }
 
-    /// <summary>The W3C trace context; null: that of the current activity.</summary>
+    /// <summary>The W3C trace context; null: that of the activity in which the context is set, because an activity does not travel into the grain by itself.</summary>
     [Id(7)]
     public string? TraceParent { get; init; }
 
@@ -60,9 +60,11 @@ public sealed record CommandContext([property: Id(0)] Guid Command)
     {
         ArgumentNullException.ThrowIfNull(context);
         var before = Current;
-        RequestContext.Set(Key, context);
+        RequestContext.Set(Key, context.TraceParent is null && CurrentTraceParent is { } current ? context with { TraceParent = current } : context);
         return new Scope(before);
     }
+
+    private static string? CurrentTraceParent => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
 
     internal static void Replace(CommandContext? context)
     {
@@ -83,7 +85,7 @@ public sealed record CommandContext([property: Id(0)] Guid Command)
         Actor,
         Reason,
         Origin,
-        TraceParent ?? (Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null),
+        TraceParent ?? CurrentTraceParent,
         RequestHash);
 
     /// <summary>Restores the context that was before, when disposed.</summary>
