@@ -137,7 +137,7 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
                 using (CommandContext.Begin(context))
                 {
                     var result = await grain.ExecuteAsync(command);
-                    if (result is not Contended<FineEvent>)
+                    if (result is not Contended<FineEvent> || time.GetElapsedTime(since) >= Patience)
                     {
                         return result;
                     }

@@ -61,7 +61,6 @@ internal static class Node
             o.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
             o.NumMissedTableIAmAliveLimit = 3;
         });
-        silo.Configure<SiloMessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromSeconds(30));
     }
 
     private static void AddFineApi(this IServiceCollection services)

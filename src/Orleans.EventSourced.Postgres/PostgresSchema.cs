@@ -38,7 +38,7 @@ public static class PostgresSchema
         {
             // Held by the session, over all the transactions below, and gone with it.
             await ExecuteAsync(connection, $"select pg_catalog.pg_advisory_lock({MigrationLock})", cancellationToken).ConfigureAwait(false);
-            await RefuseForeignAsync(connection, cancellationToken).ConfigureAwait(false);
+            RefuseUnlessUtf8(await ScalarAsync<string>(connection, "select pg_catalog.current_setting('server_encoding')", cancellationToken).ConfigureAwait(false));
             foreach (var migration in await MissingAsync(connection, cancellationToken).ConfigureAwait(false))
             {
                 await ApplyAsync(connection, migration, cancellationToken).ConfigureAwait(false);
@@ -71,11 +71,7 @@ public static class PostgresSchema
             var (fsync, pages, commit, encoding) = (reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3));
             var description = $"PostgreSQL {reader.GetString(5)}, fsync {fsync}, full_page_writes {pages}, synchronous_commit {commit}";
             var found = new PostgresDurability(description, fsync == "on" && pages == "on" && commit != "off", reader.GetBoolean(4));
-            if (encoding != "UTF8")
-            {
-                throw new LogMisconfiguredException($"The database's encoding is {encoding}; the log needs UTF8.");
-            }
-
+            RefuseUnlessUtf8(encoding);
             return found.IsDurable || options.AllowUnsafeDurabilityUNSAFE
                 ? found
                 : throw new LogMisconfiguredException($"This server may lose what it has acknowledged: {description}. Switch these settings on, or set {nameof(PostgresOptions.AllowUnsafeDurabilityUNSAFE)} for data that may be lost.");
@@ -86,9 +82,9 @@ public static class PostgresSchema
         }
     }
 
-    private static async Task RefuseForeignAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static void RefuseUnlessUtf8(string? encoding)
     {
-        if (await ScalarAsync<string>(connection, "select pg_catalog.current_setting('server_encoding')", cancellationToken).ConfigureAwait(false) is var encoding && encoding != "UTF8")
+        if (encoding != "UTF8")
         {
             throw new LogMisconfiguredException($"The database's encoding is {encoding}; the log needs UTF8.");
         }
