@@ -1,11 +1,11 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Orleans.Configuration;
 using Xunit;
+using Orleans.EventSourced.IntegrationTests.Servers;
 
 namespace Orleans.EventSourced.IntegrationTests.Cluster;
 
@@ -69,7 +69,7 @@ public sealed class ClusterOfSilos(PostgresFixture postgres) : IAsyncLifetime
         builder.UseOrleans(silo => silo
             .Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, "tables-service"))
             .Configure<ReminderOptions>(options => options.MinimumReminderPeriod = TimeSpan.FromSeconds(1))
-            .ConfigureEndpoints(IPAddress.Loopback, FreePort(), FreePort())
+            .ConfigureEndpoints(IPAddress.Loopback, LoopbackPort.Free(), LoopbackPort.Free())
             .UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, ConnectionString))
             .AddAdoNetGrainStorageAsDefault(options => (options.Invariant, options.ConnectionString) = (Invariant, ConnectionString))
             .AddAdoNetGrainStorage("PubSubStore", options => (options.Invariant, options.ConnectionString, options.DeleteStateOnClear) = (Invariant, ConnectionString, true))
@@ -115,12 +115,5 @@ public sealed class ClusterOfSilos(PostgresFixture postgres) : IAsyncLifetime
                 Assert.Fail($"Not within {Patience}: {expected}.");
             }
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

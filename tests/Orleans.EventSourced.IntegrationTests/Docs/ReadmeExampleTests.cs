@@ -1,9 +1,8 @@
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Grains;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Xunit;
+using Orleans.EventSourced.IntegrationTests.Servers;
 
 namespace Orleans.EventSourced.IntegrationTests.Docs;
 
@@ -16,7 +15,7 @@ public sealed class ReadmeExampleTests
     public async Task the_example_of_the_readme_keeps_its_balance_over_a_restart()
     {
         using var folder = new TestFolder();
-        using (var node = AccountNode.Build(folder.Database, FreePort(), FreePort()))
+        using (var node = AccountNode.Build(folder.Database, LoopbackPort.Free(), LoopbackPort.Free()))
         {
             await node.StartAsync(TestContext.Current.CancellationToken);
             var account = node.Services.GetRequiredService<IGrainFactory>().GetGrain<IAccountGrain>("anna");
@@ -32,7 +31,7 @@ public sealed class ReadmeExampleTests
             await node.StopAsync(TestContext.Current.CancellationToken);
         }
 
-        using var again = AccountNode.Build(folder.Database, FreePort(), FreePort());
+        using var again = AccountNode.Build(folder.Database, LoopbackPort.Free(), LoopbackPort.Free());
         await again.StartAsync(TestContext.Current.CancellationToken);
         Assert.Equal(70, await again.Services.GetRequiredService<IGrainFactory>().GetGrain<IAccountGrain>("anna").GetBalanceAsync());
         await again.StopAsync(TestContext.Current.CancellationToken);
@@ -63,12 +62,5 @@ public sealed class ReadmeExampleTests
         }
 
         return folder?.FullName ?? throw new InvalidOperationException($"No Orleans.EventSourced.sln above {AppContext.BaseDirectory}.");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -9,6 +7,7 @@ using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Sqlite;
 using EventId = Orleans.EventSourced.Core.Events.EventId;
+using Orleans.EventSourced.IntegrationTests.Servers;
 
 namespace Orleans.EventSourced.IntegrationTests.Grains;
 
@@ -49,7 +48,7 @@ public sealed class TestNode : IAsyncDisposable
         var cluster = Path.GetRandomFileName();
         builder.UseOrleans(silo =>
         {
-            silo.UseLocalhostClustering(FreePort(), FreePort(), serviceId: "tests", clusterId: cluster);
+            silo.UseLocalhostClustering(LoopbackPort.Free(), LoopbackPort.Free(), serviceId: "tests", clusterId: cluster);
             store(silo.Services);
             CountingLog.Wrap(silo.Services);
             silo.AddEventSourcing(o =>
@@ -67,13 +66,6 @@ public sealed class TestNode : IAsyncDisposable
     {
         await _host.StopAsync();
         await ((IAsyncDisposable)_host).DisposeAsync();
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
 

@@ -92,19 +92,21 @@ public sealed class PostgresAppendProtocol(PostgresFixture postgres) : IAsyncLif
     [Fact]
     public async Task while_a_writer_is_held_up_nothing_appears_behind_a_position_already_read()
     {
-        await PostgresLaws.ExecuteAsync(await PostgresLaws.ConnectAsync(_options.ConnectionString, null), """
+        await using var holder = await PostgresLaws.ConnectAsync(_options.ConnectionString, null);
+        await PostgresLaws.ExecuteAsync(holder, """
             create function public.hold() returns trigger language plpgsql as $$ begin
               if new.type = 'held' then perform pg_catalog.pg_advisory_xact_lock(77); end if;
               return new;
             end $$;
             create trigger hold before insert on es.events for each row execute function public.hold();
             """);
-        await using var holder = await PostgresLaws.ConnectAsync(_options.ConnectionString, null);
         await PostgresLaws.ExecuteAsync(holder, "select pg_advisory_lock(77)");
         var command = CommandId.New(TimeProvider.System);
         var held = new AppendRequest(new StreamId("t/held"), ExpectedVersion.Any, [new NewEvent(EventId.Derive(command, new StreamId("t/held"), 0), "held", 1, "{}"u8.ToArray(), new EventMetadata(command).ToJson())]);
         var waiting = Task.Run(() => _log.AppendAsync([held], Cancel));
-        await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Cancel);
+        await using var onlooker = await PostgresLaws.ConnectAsync(_options.ConnectionString, null);
+        await using var waits = new NpgsqlCommand("select exists (select from pg_locks where locktype = 'advisory' and objid = 77 and not granted)", onlooker);
+        await Eventually.Async("the held writer waits", async () => await waits.ExecuteScalarAsync(Cancel) is true);
         for (var i = 0; i < 20; i++)
         {
             await _log.AppendAsync([Requests.One($"t/{i}")], Cancel);

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Orleans.EventSourced.IntegrationTests.Grains;
+using Orleans.EventSourced.IntegrationTests.Servers;
 
 namespace Orleans.EventSourced.IntegrationTests.Processes;
 
@@ -46,14 +46,14 @@ public sealed class HostProcess : IAsyncDisposable
     /// <summary>Starts a node and waits until it is healthy.</summary>
     public static async Task<HostProcess> ServeAsync(TestFolder folder, string? eventlog, int? http = null, int? silo = null)
     {
-        var address = new Uri($"http://127.0.0.1:{http ?? FreePort()}");
-        var host = new HostProcess(Start(folder, eventlog, ["--urls", address.ToString()], silo ?? FreePort()), address);
+        var address = new Uri($"http://127.0.0.1:{http ?? LoopbackPort.Free()}");
+        var host = new HostProcess(Start(folder, eventlog, ["--urls", address.ToString()], silo ?? LoopbackPort.Free()), address);
         await Eventually.Async($"a healthy node at {address}", async () => host.HasExited ? throw new InvalidOperationException($"The host ended: {host.Output}{host.Errors}") : await host.IsHealthyAsync(), seconds: 60);
         return host;
     }
 
     /// <summary>Starts a verb.</summary>
-    public static HostProcess Run(TestFolder folder, string? eventlog, params string[] arguments) => new(Start(folder, eventlog, arguments, FreePort()), new Uri("http://127.0.0.1:1"));
+    public static HostProcess Run(TestFolder folder, string? eventlog, params string[] arguments) => new(Start(folder, eventlog, arguments, LoopbackPort.Free()), new Uri("http://127.0.0.1:1"));
 
     /// <summary>Runs a verb to its end.</summary>
     public static async Task<(int Code, string Output, string Errors)> RunToEndAsync(TestFolder folder, string? eventlog, params string[] arguments)
@@ -120,13 +120,6 @@ public sealed class HostProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
     private static Process Start(TestFolder folder, string? eventlog, string[] arguments, int silo)
     {
         var start = new ProcessStartInfo("dotnet") { WorkingDirectory = folder.Path, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
@@ -137,7 +130,7 @@ public sealed class HostProcess : IAsyncDisposable
         }
 
         start.Environment["Orleans__SiloPort"] = silo.ToString(null, null);
-        start.Environment["Orleans__GatewayPort"] = FreePort().ToString(null, null);
+        start.Environment["Orleans__GatewayPort"] = LoopbackPort.Free().ToString(null, null);
         start.Environment["ConnectionStrings__eventlog"] = eventlog ?? "";
         return Process.Start(start) ?? throw new InvalidOperationException("dotnet did not start.");
     }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Orleans.EventSourced.IntegrationTests.Grains;
+using Orleans.EventSourced.IntegrationTests.Servers;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Processes;
@@ -17,7 +18,7 @@ public sealed class NodeTests(PostgresFixture postgres) : IDisposable
     public async Task a_killed_node_started_again_serves_within_20_seconds()
     {
         var eventlog = await postgres.CreateDatabaseAsync();
-        var (http, silo) = (HostProcess.FreePort(), HostProcess.FreePort());
+        var (http, silo) = (LoopbackPort.Free(), LoopbackPort.Free());
         await using (var node = await HostProcess.ServeAsync(_folder, eventlog, http, silo))
         {
             Assert.Equal(HttpStatusCode.Created, (await node.PostAsync("/fines", Issue("a"))).StatusCode);

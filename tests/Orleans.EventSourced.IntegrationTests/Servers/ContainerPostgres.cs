@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using DotNet.Testcontainers.Builders;
 using DotNet.Testcontainers.Containers;
 using Npgsql;
@@ -33,7 +31,7 @@ internal sealed class ContainerPostgres : PostgresServer
         all.TryAdd("max_connections", "200");
         all.TryAdd("fsync", "on");
         string[] command = ["postgres", .. all.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" })];
-        var port = FreePort();
+        var port = LoopbackPort.Free();
         PostgreSqlContainer container;
         try
         {
@@ -71,11 +69,4 @@ internal sealed class ContainerPostgres : PostgresServer
     }
 
     public override ValueTask DisposeAsync() => _container.DisposeAsync();
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
 }

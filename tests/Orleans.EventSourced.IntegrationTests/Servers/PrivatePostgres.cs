@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Runtime.Versioning;
 using Npgsql;
 
@@ -49,7 +47,7 @@ internal sealed class PrivatePostgres : PostgresServer
         _settings = settings;
         _marker = "es-test-" + RandomName();
         _folder = Path.Combine(Path.GetTempPath(), _marker);
-        _port = FreePort();
+        _port = LoopbackPort.Free();
         AdminConnectionString = new NpgsqlConnectionStringBuilder
         {
             Host = "127.0.0.1",
@@ -315,12 +313,5 @@ internal sealed class PrivatePostgres : PostgresServer
         {
             _lastLines.TryDequeue(out _);
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
