@@ -4,8 +4,8 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Orleans.Configuration;
-using Xunit;
 using Orleans.EventSourced.IntegrationTests.Servers;
+using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Cluster;
 

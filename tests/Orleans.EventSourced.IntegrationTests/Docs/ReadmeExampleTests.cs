@@ -1,8 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Grains;
 using Orleans.EventSourced.IntegrationTests.Grains;
-using Xunit;
 using Orleans.EventSourced.IntegrationTests.Servers;
+using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Docs;
 

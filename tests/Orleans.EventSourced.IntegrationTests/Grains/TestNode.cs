@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Hosting;
+using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Sqlite;
 using EventId = Orleans.EventSourced.Core.Events.EventId;
-using Orleans.EventSourced.IntegrationTests.Servers;
 
 namespace Orleans.EventSourced.IntegrationTests.Grains;
 
