@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
@@ -79,6 +81,7 @@ internal static class AppendBenchmark
 
     private static async Task<Measurement> GrainsAsync(IGrainFactory grains, int callers, TimeSpan time)
     {
+        using var batches = new BatchMeter();
         var (allocated, cpu) = (GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime);
         var started = Stopwatch.GetTimestamp();
         var latencies = await Task.WhenAll(Enumerable.Range(0, callers).Select(n => Task.Run(() => CallAsync(grains.GetGrain<IBenchGrain>($"{callers}-{n}"), started, time))));
@@ -89,7 +92,8 @@ internal static class AppendBenchmark
             all[all.Count / 2],
             all[Math.Min(all.Count - 1, all.Count * 99 / 100)],
             (GC.GetTotalAllocatedBytes() - allocated) / (double)all.Count,
-            (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / all.Count);
+            (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / all.Count,
+            batches.RequestsPerBatch);
     }
 
     private static async Task<List<double>> CallAsync(IBenchGrain grain, long started, TimeSpan time)
@@ -109,12 +113,12 @@ internal static class AppendBenchmark
     {
         var copy = cases[0].MedianRate;
         Console.WriteLine();
-        Console.WriteLine("| case | events/s (median) | spread | of COPY | p50 ms | p99 ms | bytes/event | CPU us/event |");
-        Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|");
+        Console.WriteLine("| case | events/s (median) | spread | of COPY | p50 ms | p99 ms | bytes/event | CPU us/event | commands/batch |");
+        Console.WriteLine("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
         foreach (var c in cases)
         {
             var m = c.Median;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {c.Name} | {m.Rate:N0} | ±{c.Spread:P0} | {m.Rate / copy:P0} | {m.P50:0.00} | {m.P99:0.00} | {m.AllocatedBytes:N0} | {m.CpuMicroseconds:N1} |"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {c.Name} | {m.Rate:N0} | ±{c.Spread:P0} | {m.Rate / copy:P0} | {m.P50:0.00} | {m.P99:0.00} | {m.AllocatedBytes:N0} | {m.CpuMicroseconds:N1} | {m.RequestsPerBatch:N1} |"));
         }
 
         Directory.CreateDirectory("artifacts");
@@ -125,7 +129,7 @@ internal static class AppendBenchmark
 }
 
 /// <summary>One round of one case.</summary>
-internal sealed record Measurement(double Rate, double P50 = 0, double P99 = 0, double AllocatedBytes = 0, double CpuMicroseconds = 0);
+internal sealed record Measurement(double Rate, double P50 = 0, double P99 = 0, double AllocatedBytes = 0, double CpuMicroseconds = 0, double RequestsPerBatch = 0);
 
 /// <summary>One line of the table.</summary>
 internal sealed record Case(string Name, Func<Task<Measurement>> Run)
@@ -137,4 +141,33 @@ internal sealed record Case(string Name, Func<Task<Measurement>> Run)
     public double MedianRate => Median.Rate;
 
     public double Spread => (Measured.Max(m => m.Rate) - Measured.Min(m => m.Rate)) / 2 / MedianRate;
+}
+
+/// <summary>How well group commit gathers, read from its published metric.</summary>
+internal sealed class BatchMeter : IDisposable
+{
+    private readonly MeterListener _listener = new();
+    private long _batches;
+    private long _requests;
+
+    public BatchMeter()
+    {
+        _listener.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument is { Meter.Name: LogInstruments.MeterName, Name: "orleans.eventsourced.append.batch.requests" })
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        _listener.SetMeasurementEventCallback<int>((_, requests, _, _) =>
+        {
+            Interlocked.Increment(ref _batches);
+            Interlocked.Add(ref _requests, requests);
+        });
+        _listener.Start();
+    }
+
+    public double RequestsPerBatch => _requests / (double)Math.Max(1, _batches);
+
+    public void Dispose() => _listener.Dispose();
 }
