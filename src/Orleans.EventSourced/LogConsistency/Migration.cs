@@ -8,20 +8,23 @@ using Orleans.Metadata;
 namespace Orleans.EventSourced.LogConsistency;
 
 /// <summary>What another silo's activation left for this one. It comes before there is an adaptor, so the context keeps it until then.</summary>
+/// <param name="Fold">What made the state; see <see cref="Snapshots{TView}.FoldOf"/>.</param>
 /// <param name="State">The state after the last confirmed event.</param>
 /// <param name="Second">Another instance of it, because a mutable state is folded twice.</param>
 /// <param name="Version">The version of that event.</param>
 /// <param name="Position">Its position.</param>
-internal sealed record Rehydration(object State, object Second, StreamVersion Version, LogPosition Position)
+internal sealed record Rehydration(string Fold, object State, object Second, StreamVersion Version, LogPosition Position)
 {
+    private const string FoldKey = "orleans.eventsourced.fold";
     private const string StateKey = "orleans.eventsourced.state";
     private const string VersionKey = "orleans.eventsourced.version";
     private const string PositionKey = "orleans.eventsourced.position";
 
-    public static void Write(IDehydrationContext target, object state, StreamVersion version, LogPosition position)
+    public static void Write(IDehydrationContext target, string fold, object state, StreamVersion version, LogPosition position)
     {
         if (target.TryAddValue(StateKey, state))
         {
+            target.TryAddValue(FoldKey, fold);
             target.TryAddValue(VersionKey, version.Value);
             target.TryAddValue(PositionKey, position.Value);
         }
@@ -31,9 +34,10 @@ internal sealed record Rehydration(object State, object Second, StreamVersion Ve
     public static Rehydration? Read(IRehydrationContext source) =>
         source.TryGetValue<int>(VersionKey, out var version)
         && source.TryGetValue<long>(PositionKey, out var position)
+        && source.TryGetValue<string>(FoldKey, out var fold) && fold is not null
         && source.TryGetValue<object>(StateKey, out var state) && state is not null
         && source.TryGetValue<object>(StateKey, out var second) && second is not null
-            ? new Rehydration(state, second, new StreamVersion(version), new LogPosition(position))
+            ? new Rehydration(fold, state, second, new StreamVersion(version), new LogPosition(position))
             : null;
 }
 

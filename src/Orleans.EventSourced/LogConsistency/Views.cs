@@ -43,6 +43,8 @@ internal sealed class Views<TView, TEntry>
 
     public Task SnapshotsWritten => _snapshots.Written;
 
+    private string Fold => Snapshots<TView>.FoldOf(_host.GetType());
+
     /// <summary>The confirmed view with what is pending folded on top.</summary>
     public TView Tentative(List<Submission<TEntry>> pending) => pending.Count == 0 ? Confirmed : _tentative ?? MakeTentative(pending);
 
@@ -142,7 +144,7 @@ internal sealed class Views<TView, TEntry>
         var state = Confirmed is IFoldedView folded ? folded.State : Confirmed;
         if (_services.Codecs.TryGetCodec(state.GetType()) is not null)
         {
-            Rehydration.Write(target, state, Version, Position);
+            Rehydration.Write(target, Fold, state, Version, Position);
         }
     }
 
@@ -155,6 +157,12 @@ internal sealed class Views<TView, TEntry>
         }
 
         context.SetComponent<Rehydration>(null);
+        if (left.Fold != Fold)
+        {
+            // While a new version of the program is rolled out, a state may come from the old one.
+            return false;
+        }
+
         if (Confirmed is IFoldedView folded && folded.StateType.IsInstanceOfType(left.State))
         {
             folded.State = left.State;

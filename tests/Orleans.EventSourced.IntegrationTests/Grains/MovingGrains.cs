@@ -1,6 +1,7 @@
 using Orleans.EventSourced.Core.Deciding;
 using Orleans.EventSourced.Grains;
 using Orleans.EventSourcing;
+using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Grains;
 
@@ -42,6 +43,17 @@ public sealed record PlainTally(int Total) : ITally<PlainTally>
     public static PlainTally Initial { get; } = new(0);
 
     public static PlainTally Evolve(PlainTally state, CounterEvent @event) => new(state.Total + ((Added)@event).Amount);
+}
+
+/// <summary>An immutable state whose silo says, before the provider does, that another build of the program folded it.</summary>
+[GrainType("foreign-tally")]
+public sealed class ForeignTallyGrain : MovingDecider<Tally>, IGrainMigrationParticipant
+{
+    public void OnDehydrate(IDehydrationContext dehydrationContext) => Assert.True(dehydrationContext.TryAddValue("orleans.eventsourced.fold", "of another build"));
+
+    public void OnRehydrate(IRehydrationContext rehydrationContext)
+    {
+    }
 }
 
 /// <summary>A mutable state that can go along.</summary>
