@@ -5,6 +5,7 @@ using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
 using Orleans.EventSourced.Hosting;
+using Orleans.Serialization.Serializers;
 
 namespace Orleans.EventSourced.LogConsistency;
 
@@ -15,6 +16,7 @@ internal sealed class EventSourcingServices(
     StreamLoader loader,
     ISnapshotStore snapshots,
     JsonEventCodec codec,
+    IFieldCodecProvider codecs,
     IOptions<EventSourcingOptions> options,
     TimeProvider time,
     ILoggerFactory loggers)
@@ -30,6 +32,9 @@ internal sealed class EventSourcingServices(
     public ISnapshotStore Snapshots { get; } = snapshots;
 
     public JsonEventCodec Codec { get; } = codec;
+
+    /// <summary>What Orleans can serialize.</summary>
+    public IFieldCodecProvider Codecs { get; } = codecs;
 
     public EventSourcingOptions Options { get; } = options.Value;
 

@@ -1,17 +1,44 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Hosting;
 using Orleans.Metadata;
 
 namespace Orleans.EventSourced.LogConsistency;
 
-/// <summary>What another silo's activation left for this one. Rehydration runs before the adaptor exists, so the context keeps it.</summary>
-internal sealed class Rehydration
+/// <summary>What another silo's activation left for this one. It comes before there is an adaptor, so the context keeps it until then.</summary>
+/// <param name="Fold">What made the state; see <see cref="Snapshots{TView}.FoldOf"/>.</param>
+/// <param name="State">The state after the last confirmed event.</param>
+/// <param name="Second">Another instance of it, because a mutable state is folded twice.</param>
+/// <param name="Version">The version of that event.</param>
+/// <param name="Position">Its position.</param>
+internal sealed record Rehydration(string Fold, object State, object Second, StreamVersion Version, LogPosition Position)
 {
-    public IRehydrationContext? Context { get; set; }
+    private const string FoldKey = "orleans.eventsourced.fold";
+    private const string StateKey = "orleans.eventsourced.state";
+    private const string VersionKey = "orleans.eventsourced.version";
+    private const string PositionKey = "orleans.eventsourced.position";
 
-    public void Done() => Context = null;
+    public static void Write(IDehydrationContext target, string fold, object state, StreamVersion version, LogPosition position)
+    {
+        if (target.TryAddValue(StateKey, state))
+        {
+            target.TryAddValue(FoldKey, fold);
+            target.TryAddValue(VersionKey, version.Value);
+            target.TryAddValue(PositionKey, position.Value);
+        }
+    }
+
+    /// <summary>Null: it left nothing. Everything is read here, because the runtime empties the source as soon as the participants have seen it.</summary>
+    public static Rehydration? Read(IRehydrationContext source) =>
+        source.TryGetValue<int>(VersionKey, out var version)
+        && source.TryGetValue<long>(PositionKey, out var position)
+        && source.TryGetValue<string>(FoldKey, out var fold) && fold is not null
+        && source.TryGetValue<object>(StateKey, out var state) && state is not null
+        && source.TryGetValue<object>(StateKey, out var second) && second is not null
+            ? new Rehydration(fold, state, second, new StreamVersion(version), new LogPosition(position))
+            : null;
 }
 
 /// <summary>Lets journaled grains carry their state when they migrate, so that the new activation reads only what came after.</summary>
@@ -37,6 +64,6 @@ internal sealed class MigrationConfigurator(IOptions<GrainTypeOptions> types) : 
     {
         public void OnDehydrate(IDehydrationContext dehydrationContext) => context.GetComponent<IEventLogViewAdaptor>()?.Dehydrate(dehydrationContext);
 
-        public void OnRehydrate(IRehydrationContext rehydrationContext) => context.SetComponent(new Rehydration { Context = rehydrationContext });
+        public void OnRehydrate(IRehydrationContext rehydrationContext) => context.SetComponent(Rehydration.Read(rehydrationContext));
     }
 }

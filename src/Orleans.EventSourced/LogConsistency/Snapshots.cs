@@ -22,6 +22,9 @@ internal sealed partial class Snapshots<TView>(StreamId stream, EventSourcingSer
     /// <summary>Completes when the snapshot that is being written, if any, is.</summary>
     public Task Written { get; private set; } = Task.CompletedTask;
 
+    /// <summary>What a state that is not folded here must have been made by: the declared version of the fold, else this very build of the state and its grain.</summary>
+    public static string FoldOf(Type grain) => Fold is null ? $"{StateType.Module.ModuleVersionId}/{grain.Module.ModuleVersionId}" : $"{Fold.Version}";
+
     public async Task<Snapshot?> ReadAsync()
     {
         if (Fold is null)

@@ -12,7 +12,6 @@ internal sealed class Views<TView, TEntry>
     where TView : class, new()
     where TEntry : class
 {
-    private const string MigrationKey = "orleans.eventsourced";
     private readonly ILogViewAdaptorHost<TView, TEntry> _host;
     private readonly StreamId _stream;
     private readonly EventSourcingServices _services;
@@ -43,6 +42,8 @@ internal sealed class Views<TView, TEntry>
     public LogConsistencyStatistics? Statistics { get; set; }
 
     public Task SnapshotsWritten => _snapshots.Written;
+
+    private string Fold => Snapshots<TView>.FoldOf(_host.GetType());
 
     /// <summary>The confirmed view with what is pending folded on top.</summary>
     public TView Tentative(List<Submission<TEntry>> pending) => pending.Count == 0 ? Confirmed : _tentative ?? MakeTentative(pending);
@@ -137,45 +138,45 @@ internal sealed class Views<TView, TEntry>
     public TEntry Decode(RecordedEvent recorded) => _services.Codec.Decode(recorded) as TEntry
         ?? throw new LogCorruptException($"its class is no '{typeof(TEntry)}', which the grain of this stream expects.", recorded.Stream, recorded.Version, recorded.Position, recorded.Type);
 
+    /// <summary>Writes what moves with the grain to another silo; nothing, where the state has no serializer: that silo reads the log.</summary>
     public void Dehydrate(IDehydrationContext target)
     {
-        if (Confirmed is IFoldedView folded ? target.TryAddValue(MigrationKey + ".state", folded.State) : target.TryAddValue(MigrationKey + ".state", Confirmed))
+        var state = Confirmed is IFoldedView folded ? folded.State : Confirmed;
+        if (_services.Codecs.TryGetCodec(state.GetType()) is not null)
         {
-            target.TryAddValue(MigrationKey + ".version", Version.Value);
-            target.TryAddValue(MigrationKey + ".position", Position.Value);
+            Rehydration.Write(target, Fold, state, Version, Position);
         }
     }
 
     /// <summary>Takes over what another silo's activation left for this one. False: there is nothing, read the log.</summary>
     public bool Rehydrate(IGrainContext context)
     {
-        if (context.GetComponent<Rehydration>() is not { Context: { } source } rehydration
-            || !source.TryGetValue<int>(MigrationKey + ".version", out var version)
-            || !source.TryGetValue<long>(MigrationKey + ".position", out var position))
+        if (context.GetComponent<Rehydration>() is not { } left)
         {
             return false;
         }
 
-        rehydration.Done();
-        if (Confirmed is IFoldedView folded)
+        context.SetComponent<Rehydration>(null);
+        if (left.Fold != Fold)
         {
-            if (!source.TryGetValue<object>(MigrationKey + ".state", out var state) || state is null || !folded.StateType.IsInstanceOfType(state))
-            {
-                return false;
-            }
-
-            folded.State = state;
+            // While a new version of the program is rolled out, a state may come from the old one.
+            return false;
         }
-        else if (source.TryGetValue<TView>(MigrationKey + ".state", out var view) && source.TryGetValue<TView>(MigrationKey + ".state", out var second))
+
+        if (Confirmed is IFoldedView folded && folded.StateType.IsInstanceOfType(left.State))
         {
-            (Confirmed, _shadow) = (view, second);
+            folded.State = left.State;
+        }
+        else if (left is { State: TView state, Second: TView second })
+        {
+            (Confirmed, _shadow) = (state, second);
         }
         else
         {
             return false;
         }
 
-        (Version, Position) = (new StreamVersion(version), new LogPosition(position));
+        (Version, Position) = (left.Version, left.Position);
         Count("rehydrated", 1);
         return true;
     }

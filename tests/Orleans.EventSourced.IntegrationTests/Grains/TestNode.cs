@@ -11,7 +11,7 @@ using EventId = Orleans.EventSourced.Core.Events.EventId;
 
 namespace Orleans.EventSourced.IntegrationTests.Grains;
 
-/// <summary>A real silo on free loopback ports, over the store that a test chooses. Each is a cluster of its own.</summary>
+/// <summary>A real silo on free loopback ports, over the store that a test chooses. Each is a cluster of its own, unless it is started beside another.</summary>
 public sealed class TestNode : IAsyncDisposable
 {
     private readonly IHost _host;
@@ -28,6 +28,8 @@ public sealed class TestNode : IAsyncDisposable
 
     public IServiceProvider Services => _host.Services;
 
+    public ILocalSiloDetails Silo => _host.Services.GetRequiredService<ILocalSiloDetails>();
+
     public static EventTypeMap Types { get; } = new EventTypeMap.Builder()
         .AddFamily<LedgerEvent>(System.Text.Json.JsonSerializerOptions.Web)
         .AddFamily<CounterEvent>(System.Text.Json.JsonSerializerOptions.Web)
@@ -35,20 +37,20 @@ public sealed class TestNode : IAsyncDisposable
 
     public static Task<TestNode> StartAsync(string path) => StartAsync(services => services.AddSqliteEventLog(o => o.Path = path));
 
-    public static async Task<TestNode> StartPostgresAsync(string connectionString)
+    public static async Task<TestNode> StartPostgresAsync(string connectionString, TestNode? beside = null)
     {
         await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = connectionString }, CancellationToken.None);
-        return await StartAsync(services => services.AddPostgresEventLog(o => o.ConnectionString = connectionString));
+        return await StartAsync(services => services.AddPostgresEventLog(o => o.ConnectionString = connectionString), beside: beside);
     }
 
-    public static async Task<TestNode> StartAsync(Action<IServiceCollection> store, Action<EventSourcingOptions>? configure = null)
+    public static async Task<TestNode> StartAsync(Action<IServiceCollection> store, Action<EventSourcingOptions>? configure = null, TestNode? beside = null)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         builder.Logging.SetMinimumLevel(LogLevel.None);
-        var cluster = Path.GetRandomFileName();
+        var cluster = beside?.Silo.ClusterId ?? Path.GetRandomFileName();
         builder.UseOrleans(silo =>
         {
-            silo.UseLocalhostClustering(LoopbackPort.Free(), LoopbackPort.Free(), serviceId: "tests", clusterId: cluster);
+            silo.UseLocalhostClustering(LoopbackPort.Free(), LoopbackPort.Free(), beside?.Silo.SiloAddress.Endpoint, serviceId: "tests", clusterId: cluster);
             store(silo.Services);
             CountingLog.Wrap(silo.Services);
             silo.AddEventSourcing(o =>
@@ -69,15 +71,19 @@ public sealed class TestNode : IAsyncDisposable
     }
 }
 
-/// <summary>Counts what is read through it.</summary>
+/// <summary>Counts what is read through it, and can let something happen just before a read.</summary>
 public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
 {
     private long _streamReads;
     private long _eventsRead;
+    private Func<Task>? _beforeNextRead;
 
     public long StreamReads => Interlocked.Read(ref _streamReads);
 
     public long EventsRead => Interlocked.Read(ref _eventsRead);
+
+    /// <summary>Does something once, when a stream is about to be read.</summary>
+    public void BeforeNextRead(Func<Task> action) => Interlocked.Exchange(ref _beforeNextRead, action);
 
     public static void Wrap(IServiceCollection services)
     {
@@ -90,6 +96,11 @@ public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
 
     public async Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken)
     {
+        if (Interlocked.Exchange(ref _beforeNextRead, null) is { } before)
+        {
+            await before();
+        }
+
         var pages = await inner.ReadStreamsAsync(reads, cancellationToken);
         Interlocked.Add(ref _streamReads, reads.Count);
         Interlocked.Add(ref _eventsRead, pages.Sum(p => p.Count));

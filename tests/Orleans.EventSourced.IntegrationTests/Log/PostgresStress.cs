@@ -3,14 +3,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Log;
 
 /// <summary>
-/// Several group commits as silos over one server: hot streams, twins of the same command on two silos, stale versions, backends killed all the time, while readers follow
-/// the log and assert. Afterwards every answer is checked against the log.
+/// Several group commits as silos over one server: hot streams, twins of the same command on two silos, stale versions, backends killed all the time, half of the silos on a network
+/// that resets their connections at random moments, while readers follow the log and assert. Afterwards every answer is checked against the log.
 /// </summary>
 public sealed class PostgresStress(PostgresFixture postgres)
 {
@@ -22,20 +23,24 @@ public sealed class PostgresStress(PostgresFixture postgres)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task no_fact_is_lost_doubled_or_out_of_order_under_kills_twins_and_stale_versions()
+    public async Task no_fact_is_lost_doubled_or_out_of_order_under_kills_resets_twins_and_stale_versions()
     {
         var options = await PostgresConformance.MigratedAsync(postgres);
         var seed = Random.Shared.Next();
         TestContext.Current.SendDiagnosticMessage($"seed {seed}");
         var answers = new ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)>();
         using var stop = new CancellationTokenSource(Duration);
-        var silos = Enumerable.Range(0, Silos).Select(_ => new PostgresEventLog(options)).ToList();
+        await using var relay = new ResettingRelay(options.ConnectionString);
+        var behindRelay = new PostgresOptions { ConnectionString = relay.ConnectionString };
+        var silos = Enumerable.Range(0, Silos).Select(n => new PostgresEventLog(n % 2 == 0 ? options : behindRelay)).ToList();
         var groups = silos.ConvertAll(log => new GroupCommit(log, new GroupCommitOptions { RetryDelay = TimeSpan.FromMilliseconds(10) }, TimeProvider.System, NullLogger<GroupCommit>.Instance));
 
         var readers = new[] { FollowAsync(silos[0], 500, stop.Token), FollowAsync(silos[1], 2_000, stop.Token) };
         var killer = KillAsync(options.ConnectionString, stop.Token);
+        var resetter = ResetAsync(relay, new Random(seed - 1), stop.Token);
         await Task.WhenAll(Enumerable.Range(0, Silos * CallersPerSilo).Select(n => Task.Run(() => CallAsync(groups, new Random(seed + n), answers, stop.Token))));
         var kills = await killer;
+        await resetter;
         foreach (var group in groups)
         {
             await group.DisposeAsync();
@@ -45,7 +50,8 @@ public sealed class PostgresStress(PostgresFixture postgres)
         var log = new PostgresEventLog(options);
         var all = await ReadAllAsync(log);
         Check(all, answers);
-        Assert.True(kills > 20 && all.Count > 1_000, $"{kills} kills, {all.Count} events: too few to mean anything");
+        TestContext.Current.SendDiagnosticMessage($"{kills} kills, {relay.Resets} resets, {all.Count} events");
+        Assert.True(kills > 20 && relay.Resets > 30 && all.Count > 400, $"{kills} kills, {relay.Resets} resets, {all.Count} events: too few to mean anything");
         await log.DisposeAsync();
         foreach (var silo in silos)
         {
@@ -96,6 +102,28 @@ public sealed class PostgresStress(PostgresFixture postgres)
         }
 
         return kills;
+    }
+
+    /// <summary>Resets every connection of the relay, or one between a request and its reply, every 40 to 300 ms.</summary>
+    private static async Task ResetAsync(ResettingRelay relay, Random random, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            switch (random.Next(4))
+            {
+                case 0:
+                    relay.ResetAll();
+                    break;
+                case 1:
+                    relay.ResetNext(ResettingRelay.Moment.AfterRequest);
+                    break;
+                default:
+                    relay.ResetNext(ResettingRelay.Moment.BeforeReply);
+                    break;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(random.Next(40, 300)), TimeProvider.System, Cancel);
+        }
     }
 
     /// <summary>Reads on and asserts: the next position is the last one + 1, versions have no gap, time does not run backward.</summary>
