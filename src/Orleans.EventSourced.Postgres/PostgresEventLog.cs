@@ -211,37 +211,53 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
                 return rows;
             },
             cancellationToken).ConfigureAwait(false);
-        await LearnNamesAsync([.. unnamed.Select(r => r.StreamId).Where(id => !_names.ContainsKey(id)).Distinct()], cancellationToken).ConfigureAwait(false);
-        return unnamed.ConvertAll(r => r.Event with { Stream = Name(r.StreamId, r.Event) });
+        var names = await NamesAsync(unnamed.Select(r => r.StreamId), cancellationToken).ConfigureAwait(false);
+        return unnamed.ConvertAll(r => r.Event with
+        {
+            Stream = names.TryGetValue(r.StreamId, out var name)
+                ? name
+                : throw new LogCorruptException($"its stream has the number {r.StreamId}, which es.streams does not know.", default, r.Event.Version, r.Event.Position, r.Event.Type),
+        });
     }
 
-    private StreamId Name(long id, RecordedEvent e) => _names.TryGetValue(id, out var name)
-        ? name
-        : throw new LogCorruptException($"its stream has the number {id}, which es.streams does not know.", default, e.Version, e.Position, e.Type);
-
-    private async Task LearnNamesAsync(long[] unknown, CancellationToken cancellationToken)
+    /// <summary>The names of these streams, held apart from the cache, which another reader may empty meanwhile.</summary>
+    private async Task<Dictionary<long, StreamId>> NamesAsync(IEnumerable<long> ids, CancellationToken cancellationToken)
     {
-        if (unknown.Length == 0)
+        var names = new Dictionary<long, StreamId>();
+        var unknown = new HashSet<long>();
+        foreach (var id in ids)
         {
-            return;
+            if (!names.ContainsKey(id) && _names.TryGetValue(id, out var name))
+            {
+                names.Add(id, name);
+            }
+            else if (!names.ContainsKey(id))
+            {
+                unknown.Add(id);
+            }
         }
 
-        if (_names.Count + unknown.Length > MaxCachedNames)
+        if (unknown.Count == 0)
+        {
+            return names;
+        }
+
+        if (_names.Count + unknown.Count > MaxCachedNames)
         {
             _names.Clear();
         }
 
-        await ReadAsync(
+        return await ReadAsync(
             Statements.ReadNames,
-            [new NpgsqlParameter<long[]> { TypedValue = unknown }],
+            [new NpgsqlParameter<long[]> { TypedValue = [.. unknown] }],
             async reader =>
             {
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                 {
-                    _names[reader.GetInt64(0)] = new StreamId(reader.GetString(1));
+                    names[reader.GetInt64(0)] = _names[reader.GetInt64(0)] = new StreamId(reader.GetString(1));
                 }
 
-                return true;
+                return names;
             },
             cancellationToken).ConfigureAwait(false);
     }

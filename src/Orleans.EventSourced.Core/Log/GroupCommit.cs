@@ -11,6 +11,10 @@ namespace Orleans.EventSourced.Core.Log;
 /// <remarks>One request a stream is in flight at a time; the others of that stream wait in arrival order. A command's events are never split.</remarks>
 public sealed partial class GroupCommit : IAsyncDisposable
 {
+    /// <summary>From so many requests on, what a batch costs beside its events counts little.</summary>
+    private const int WellFilled = 64;
+
+    private static readonly TimeSpan LongestGathering = TimeSpan.FromMilliseconds(5);
     private readonly IEventLog _log;
     private readonly GroupCommitOptions _options;
     private readonly TimeProvider _time;
@@ -18,10 +22,13 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<StreamId, Lane> _lanes = [];
     private readonly Queue<Lane> _ready = new();
+    private readonly ITimer _gatherTimer;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _queued;
     private int _inFlight;
+    private int _level;
+    private bool _gathering;
     private bool _closed;
 
     /// <param name="log">The log to write to.</param>
@@ -38,6 +45,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
         _options = options;
         _time = time;
         _logger = logger;
+        _gatherTimer = time.CreateTimer(_ => StopGathering(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The requests that wait or are in flight now.</summary>
@@ -79,11 +87,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
 
             _queued++;
             Enqueue(pending);
-            if (_inFlight < _options.MaxBatchesInFlight && TakeBatch() is { } batch)
-            {
-                _inFlight++;
-                _ = Task.Run(() => PumpAsync(batch));
-            }
+            StartBatches();
         }
 
         return pending.Answer.Task;
@@ -92,20 +96,35 @@ public sealed partial class GroupCommit : IAsyncDisposable
     /// <summary>Refuses new appends, lets the queue run empty, and gives up on doubts that are still being resolved after that.</summary>
     public async ValueTask DisposeAsync()
     {
+        bool closedBefore;
         lock (_gate)
         {
-            _closed = true;
+            (closedBefore, _closed) = (_closed, true);
             if (_inFlight == 0)
             {
                 _drained.TrySetResult();
             }
         }
 
+        if (closedBefore)
+        {
+            await _drained.Task.ConfigureAwait(false);
+            return;
+        }
+
         await Task.WhenAny(_drained.Task, Task.Delay(_options.ResolveUnknownFor, _time)).ConfigureAwait(false);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await _drained.Task.ConfigureAwait(false);
+        await _gatherTimer.DisposeAsync().ConfigureAwait(false);
         _stopping.Dispose();
     }
+
+    /// <summary>
+    /// How many requests make a batch beside those in flight: an even share of the lately usual load. The callers of a batch that was just answered come back one
+    /// by one, and the first of them would otherwise go alone, at nearly the cost of all; it waits for them, but no longer than <see cref="LongestGathering"/> or until
+    /// no batch is in flight.
+    /// </summary>
+    private int Enough => Math.Min(_level / _options.MaxBatchesInFlight, WellFilled);
 
     private void Enqueue(Pending pending)
     {
@@ -121,15 +140,44 @@ public sealed partial class GroupCommit : IAsyncDisposable
         }
     }
 
-    /// <summary>The heads of the lanes that are ready, in arrival order, up to the limits; null when none is. Called under the lock.</summary>
-    private List<Pending>? TakeBatch()
+    /// <summary>Called under the lock whenever something became ready or a place became free.</summary>
+    /// <param name="gathered">Whether what is ready has waited for others long enough.</param>
+    private void StartBatches(bool gathered = false)
     {
-        List<Pending>? batch = null;
+        while (_ready.Count > 0 && _inFlight < _options.MaxBatchesInFlight && (gathered || _inFlight == 0 || _ready.Count >= Enough))
+        {
+            _inFlight++;
+            _level = Math.Max(_queued, _level - ((_level + 7) / 8));
+            var batch = TakeBatch();
+            _ = Task.Run(() => SendAndReleaseAsync(batch));
+        }
+
+        var gathering = _ready.Count > 0 && _inFlight < _options.MaxBatchesInFlight;
+        if (gathering != _gathering)
+        {
+            _gathering = gathering;
+            _gatherTimer.Change(gathering ? LongestGathering : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void StopGathering()
+    {
+        lock (_gate)
+        {
+            _gathering = false;
+            StartBatches(gathered: true);
+        }
+    }
+
+    /// <summary>The heads of the lanes that are ready, in arrival order, up to the limits; one at least. Called under the lock.</summary>
+    private List<Pending> TakeBatch()
+    {
+        var batch = new List<Pending>();
         var (events, bytes) = (0, 0);
         while (_ready.TryPeek(out var lane))
         {
             var next = lane.Waiting.Peek();
-            if (batch is not null && (events + next.Request.Events.Count > _options.MaxBatchEvents || bytes + next.Request.Bytes > _options.MaxBatchBytes))
+            if (batch.Count > 0 && (events + next.Request.Events.Count > _options.MaxBatchEvents || bytes + next.Request.Bytes > _options.MaxBatchBytes))
             {
                 break;
             }
@@ -139,26 +187,23 @@ public sealed partial class GroupCommit : IAsyncDisposable
             lane.InFlight = true;
             events += next.Request.Events.Count;
             bytes += next.Request.Bytes;
-            (batch ??= []).Add(next);
+            batch.Add(next);
         }
 
         return batch;
     }
 
-    /// <summary>Sends one batch after the other while there is something to send. It leaves in the same step in which it finds nothing, so that nothing is left behind.</summary>
-    private async Task PumpAsync(List<Pending> first)
+    private async Task SendAndReleaseAsync(List<Pending> batch)
     {
-        for (var batch = first; batch is not null;)
+        await SendAsync(batch).ConfigureAwait(false);
+        lock (_gate)
         {
-            await SendAsync(batch).ConfigureAwait(false);
-            lock (_gate)
+            Release(batch);
+            _inFlight--;
+            StartBatches();
+            if (_inFlight == 0 && _closed)
             {
-                Release(batch);
-                batch = TakeBatch();
-                if (batch is null && --_inFlight == 0 && _closed)
-                {
-                    _drained.TrySetResult();
-                }
+                _drained.TrySetResult();
             }
         }
     }

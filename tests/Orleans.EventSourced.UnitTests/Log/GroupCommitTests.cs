@@ -26,6 +26,30 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
+    public async Task the_first_to_come_back_waits_for_an_even_share_of_the_usual_load()
+    {
+        await using var group = Group(o => o.MaxBatchesInFlight = 2);
+        var held = await TwentyInFlightAsync(group);
+        await Task.WhenAll(Enumerable.Range(0, 10).Select(i => group.AppendAsync(Request($"back/{i}"))));
+        held.SetResult();
+
+        await group.DisposeAsync();
+        Assert.Equal([1, 1, 10, 20], _log.Batches);
+    }
+
+    [Fact]
+    public async Task who_waits_for_others_in_vain_goes_alone_though_a_batch_hangs()
+    {
+        await using var group = Group(o => o.MaxBatchesInFlight = 2);
+        var held = await TwentyInFlightAsync(group);
+        await Advancing(group.AppendAsync(Request("back/alone")));
+        held.SetResult();
+
+        await group.DisposeAsync();
+        Assert.Equal([1, 1, 1, 20], _log.Batches);
+    }
+
+    [Fact]
     public async Task one_stream_has_one_request_in_flight_and_the_others_wait_in_order()
     {
         await using var group = Group(o => o.MaxBatchesInFlight = 4);
@@ -140,6 +164,18 @@ public sealed class GroupCommitTests
         return new GroupCommit(_log, options, _time, NullLogger<GroupCommit>.Instance);
     }
 
+    /// <summary>A batch of 20 is on its way, and nothing else; it is answered when the result is set.</summary>
+    private async Task<TaskCompletionSource> TwentyInFlightAsync(GroupCommit group)
+    {
+        var (first, second, third) = (_log.HoldBatchOf("first/0"), _log.HoldBatchOf("first/1"), _log.HoldBatchOf("s/0"));
+        var two = new[] { group.AppendAsync(Request("first/0")), group.AppendAsync(Request("first/1")) };
+        _ = Enumerable.Range(0, 20).Select(i => group.AppendAsync(Request($"s/{i}"))).ToList();
+        first.SetResult();
+        second.SetResult();
+        await Task.WhenAll(two);
+        return third;
+    }
+
     /// <summary>Lets virtual time pass until the answer is there.</summary>
     private async Task<AppendOutcome> Advancing(Task<AppendOutcome> answer)
     {
@@ -156,6 +192,7 @@ public sealed class GroupCommitTests
     private sealed class ScriptedLog : IEventLog
     {
         private readonly Queue<Func<Task>> _before = new();
+        private readonly Dictionary<string, Task> _held = [];
         private bool _loseReply;
 
         public InMemoryEventLog Inner { get; } = new(TimeProvider.System);
@@ -168,6 +205,13 @@ public sealed class GroupCommitTests
         {
             var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _before.Enqueue(() => gate.Task);
+            return gate;
+        }
+
+        public TaskCompletionSource HoldBatchOf(string firstStream)
+        {
+            var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _held.Add(firstStream, gate.Task);
             return gate;
         }
 
@@ -195,12 +239,17 @@ public sealed class GroupCommitTests
                 await before();
             }
 
+            await _held.GetValueOrDefault(batch[0].Stream.Value, Task.CompletedTask);
             if (batch.Any(r => r.Stream.Value == Refuse))
             {
                 throw new LogRequestRefusedException("refused");
             }
 
-            Batches.Add(batch.Count);
+            lock (Batches)
+            {
+                Batches.Add(batch.Count);
+            }
+
             return await Inner.AppendAsync(batch, cancellationToken);
         }
 
