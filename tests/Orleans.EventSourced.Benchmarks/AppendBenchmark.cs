@@ -21,9 +21,8 @@ namespace Orleans.EventSourced.Benchmarks;
 internal static class AppendBenchmark
 {
     private const int InsertConnections = 32;
-    private static readonly int[] Callers = [1, 32, 128, 2_048];
 
-    public static async Task<int> RunAsync(string store, bool quick, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(string store, bool quick, int[] callers, CancellationToken cancellationToken)
     {
         var seconds = TimeSpan.FromSeconds(quick ? 2 : 4);
         var rounds = quick ? 1 : 3;
@@ -43,7 +42,7 @@ internal static class AppendBenchmark
             new("binary COPY, 1 connection (the limit)", () => reference.CopyAsync(seconds)),
             new($"one-row INSERT per transaction, {InsertConnections} connections", () => reference.InsertAsync(InsertConnections, seconds)),
         };
-        cases.AddRange(Callers.Select(n => new Case($"grains on {store}, {n} callers", () => GrainsAsync(grains, n, seconds))));
+        cases.AddRange(callers.Select(n => new Case($"grains on {store}, {n} callers", () => GrainsAsync(grains, n, seconds))));
         foreach (var c in cases)
         {
             await c.Run();
