@@ -40,6 +40,7 @@ internal static class AppendBenchmark
         var cases = new List<Case>
         {
             new("binary COPY, 1 connection (the limit)", () => reference.CopyAsync(seconds)),
+            new("one-row INSERT per transaction, 1 connection", () => reference.InsertAsync(1, seconds)),
             new($"one-row INSERT per transaction, {InsertConnections} connections", () => reference.InsertAsync(InsertConnections, seconds)),
         };
         cases.AddRange(callers.Select(n => new Case($"grains on {store}, {n} callers", () => GrainsAsync(grains, n, seconds))));

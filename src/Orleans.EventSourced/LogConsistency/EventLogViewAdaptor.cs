@@ -271,8 +271,12 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     {
         try
         {
-            // What the grain raises in the same turn goes into the same append.
-            await Task.Yield();
+            if (_pending[^1].Expected is null)
+            {
+                // What the grain raises in the same turn goes into the same append.
+                await Task.Yield();
+            }
+
             _implicit = null;
             var conflicts = 0;
             while (_pending.Count > 0)
