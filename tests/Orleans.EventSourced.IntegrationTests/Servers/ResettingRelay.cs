@@ -106,17 +106,20 @@ public sealed class ResettingRelay : IAsyncDisposable
         {
             while (await from.ReceiveAsync(buffer) is > 0 and var count)
             {
-                if (fromServer && IsNow(Moment.BeforeReply))
+                if (fromServer && (connection.RepliesAreLost || IsNow(Moment.BeforeReply)))
                 {
                     Reset(connection);
                 }
+
+                // Said before the request goes out: a fast server's reply would otherwise be through before the reset.
+                connection.RepliesAreLost |= !fromServer && IsNow(Moment.AfterRequest);
 
                 for (var sent = 0; sent < count;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
                 }
 
-                if (!fromServer && IsNow(Moment.AfterRequest))
+                if (connection.RepliesAreLost)
                 {
                     Reset(connection);
                 }
@@ -144,5 +147,18 @@ public sealed class ResettingRelay : IAsyncDisposable
         }
     }
 
-    private sealed record Connection(Socket Client, Socket Server);
+    private sealed class Connection(Socket client, Socket server)
+    {
+        private volatile bool _repliesAreLost;
+
+        public Socket Client { get; } = client;
+
+        public Socket Server { get; } = server;
+
+        public bool RepliesAreLost
+        {
+            get => _repliesAreLost;
+            set => _repliesAreLost = value;
+        }
+    }
 }
