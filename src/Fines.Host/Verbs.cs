@@ -11,7 +11,7 @@ internal static class Verbs
 
     public static Task<int> RunAsync(string[] args)
     {
-        var parallel = new Option<int>("--parallel") { Description = "How many fines are worked on at a time.", DefaultValueFactory = _ => 512 };
+        var parallel = new Option<int>("--parallel") { Description = "How many fines are worked on at a time.", DefaultValueFactory = _ => 1_024 };
         parallel.Validators.Add(r =>
         {
             if (r.GetValueOrDefault<int>() is < 1 or > MaxParallel)
