@@ -1,3 +1,5 @@
+using Orleans.EventSourced.Core.Log;
+
 namespace Orleans.EventSourced.IntegrationTests;
 
 /// <summary>Waits for a condition with a deadline.</summary>
@@ -14,6 +16,23 @@ public static class Eventually
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        }
+    }
+
+    /// <summary>Sends a call again while it is refused because the grain starts again after a fault, as its callers are told to.</summary>
+    public static async Task<T> ServedAsync<T>(Func<Task<T>> call)
+    {
+        var deadline = TimeProvider.System.GetTimestamp() + (20 * TimeProvider.System.TimestampFrequency);
+        while (true)
+        {
+            try
+            {
+                return await call();
+            }
+            catch (LogUnavailableException e) when (e.InnerException is not null && TimeProvider.System.GetTimestamp() < deadline)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+            }
         }
     }
 }

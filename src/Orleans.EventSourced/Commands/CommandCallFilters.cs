@@ -15,7 +15,7 @@ internal sealed class IncomingCommandFilter(TimeProvider time) : IIncomingGrainC
             return context.Invoke();
         }
 
-        adaptor?.ThrowIfBroken();
+        adaptor?.ThrowIfOutOfService();
         return InvokeAsync(context, command ?? new CommandContext(CommandId.New(time).Value));
     }
 

@@ -25,6 +25,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     private Task? _flushing;
     private Exception? _broken;
     private bool _loaded;
+    private bool _active;
 
     public EventLogViewAdaptor(ILogViewAdaptorHost<TView, TEntry> host, TView initial, IGrainContext context, EventSourcingServices services)
     {
@@ -72,6 +73,16 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         }
     }
 
+    public void ThrowIfOutOfService()
+    {
+        if (_broken is not null && _active)
+        {
+            throw new LogUnavailableException($"The grain of stream '{Stream}' failed in an earlier call and starts again from the log; this call did nothing. Send it again.", _broken);
+        }
+
+        ThrowIfBroken();
+    }
+
     public async Task PreOnActivate()
     {
         try
@@ -91,7 +102,11 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         }
     }
 
-    public Task PostOnActivate() => Task.CompletedTask;
+    public Task PostOnActivate()
+    {
+        _active = _broken is null;
+        return Task.CompletedTask;
+    }
 
     public async Task PostOnDeactivate()
     {

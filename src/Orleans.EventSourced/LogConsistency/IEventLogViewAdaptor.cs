@@ -18,6 +18,9 @@ internal interface IEventLogViewAdaptor
     /// <summary>Throws what broke this activation, if anything did.</summary>
     void ThrowIfBroken();
 
+    /// <summary>Stops a new call to an activation that could not be loaded (with that error) or that an earlier call broke (with one that says so).</summary>
+    void ThrowIfOutOfService();
+
     /// <summary>Writes what moves with the grain to another silo.</summary>
     void Dehydrate(IDehydrationContext target);
 }

@@ -112,7 +112,7 @@ public sealed class JournaledGrainTests : IAsyncLifetime
         await Ledger("a").DepositAsync(10);
         var e = await Assert.ThrowsAsync<InvalidOperationException>(() => Ledger("a").PoisonAsync());
         Assert.Equal("the state refuses this", e.Message);
-        Assert.Equal((10, 1), await Ledger("a").GetAsync());
+        Assert.Equal((10, 1), await Eventually.ServedAsync(() => Ledger("a").GetAsync()));
         await Ledger("a").DepositAsync(1);
         Assert.Equal((11, 2), await Ledger("a").GetAsync());
     }
