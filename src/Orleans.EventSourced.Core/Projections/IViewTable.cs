@@ -1,0 +1,57 @@
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Core.Projections;
+
+/// <summary>
+/// The table of one version of one view, with its routes and the checkpoints of its slices. Rows and checkpoint change in one transaction or not at all.
+/// Safe for concurrent use; one try a call.
+/// </summary>
+/// <typeparam name="TRow">The class of a row.</typeparam>
+public interface IViewTable<TRow>
+    where TRow : class
+{
+    /// <summary>Makes what is missing of the table and of the slice's checkpoint, and answers the checkpoint: everything up to it is in the rows.</summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    /// <exception cref="LogMisconfiguredException">The table is there with other columns, for another log, or divided into another number of slices.</exception>
+    Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken);
+
+    /// <summary>The rows with these keys; those that are not there are left out.</summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken);
+
+    /// <summary>The routes that the slice keeps of these streams; those that are not there are left out.</summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Writes rows, routes and checkpoint, if the checkpoint is still where the commit expects it. False: it is not, another runner has the slice; nothing was written.
+    /// </summary>
+    /// <exception cref="LogUnavailableException">Written or not: open again and see.</exception>
+    Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken);
+}
+
+/// <summary>What a slice of a view keeps of a stream.</summary>
+/// <param name="Key">The row it belongs to; null: not known yet.</param>
+/// <param name="State">The route as JSON in UTF-8.</param>
+public sealed record ViewRoute(string? Key, ReadOnlyMemory<byte> State);
+
+/// <summary>A row after the events of a commit.</summary>
+/// <param name="Key">Its key.</param>
+/// <param name="Row">The row; null: deleted, a tombstone with the position stays.</param>
+/// <param name="Position">The last event folded into it.</param>
+public sealed record RowChange<TRow>(string Key, TRow? Row, LogPosition Position)
+    where TRow : class;
+
+/// <summary>A route after the events of a commit.</summary>
+/// <param name="Stream">Whose.</param>
+/// <param name="Route">The route; null: forgotten, because the stream's row belongs to another slice.</param>
+public sealed record RouteChange(StreamId Stream, ViewRoute? Route);
+
+/// <summary>One step of a view: what several pages of events change.</summary>
+/// <param name="Slice">Whose checkpoint moves.</param>
+/// <param name="Expected">Where the checkpoint must be.</param>
+/// <param name="Next">Where it will be.</param>
+/// <param name="Rows">The rows changed, one a key.</param>
+/// <param name="Routes">The routes changed, one a stream.</param>
+public sealed record ViewCommit<TRow>(Slice Slice, LogPosition Expected, LogPosition Next, IReadOnlyList<RowChange<TRow>> Rows, IReadOnlyList<RouteChange> Routes)
+    where TRow : class;

@@ -1,0 +1,143 @@
+using System.Text.Json;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Core.Projections;
+
+/// <summary>A view and how its rows come from events; made by <see cref="Projection"/>. Immutable.</summary>
+/// <typeparam name="TRow">The class of a row.</typeparam>
+public abstract class Projection<TRow>
+    where TRow : class
+{
+    private protected Projection(Type events)
+    {
+        View = ViewId.Of(typeof(TRow));
+        Events = events;
+    }
+
+    /// <summary>The view and its version.</summary>
+    public ViewId View { get; }
+
+    /// <summary>The base type of the events that it reads; others pass by undecoded.</summary>
+    public Type Events { get; }
+
+    /// <summary>Says for each event, in order, which row of the slice it changes and how; what changes of the routes goes into <paramref name="routes"/>.</summary>
+    internal abstract Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken);
+}
+
+/// <summary>Makes projections from the folds that row classes declare.</summary>
+public static class Projection
+{
+    /// <summary>The projection of a view whose events say their row by themselves.</summary>
+    public static Projection<TRow> Of<TRow, TEvent>()
+        where TRow : class, IView<TRow, TEvent>
+        where TEvent : class => new Direct<TRow, TEvent>();
+
+    /// <summary>The projection of a view with routes.</summary>
+    /// <param name="json">How routes are written and read; null: <see cref="JsonSerializerOptions.Web"/>.</param>
+    public static Projection<TRow> Of<TRow, TEvent, TRoute>(JsonSerializerOptions? json = null)
+        where TRow : class, IRoutedView<TRow, TEvent, TRoute>
+        where TEvent : class
+        where TRoute : class => new Routed<TRow, TEvent, TRoute>(json ?? JsonSerializerOptions.Web);
+
+    private sealed class Direct<TRow, TEvent>() : Projection<TRow>(typeof(TEvent))
+        where TRow : class, IView<TRow, TEvent>
+        where TEvent : class
+    {
+        internal override Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
+        {
+            var steps = new List<RowStep<TRow>>(events.Count);
+            foreach (var (recorded, payload) in events)
+            {
+                var e = new ViewEvent<TEvent>(recorded, (TEvent)payload);
+                if (ViewFoldException.Guard(recorded, () => TRow.KeyOf(e)) is { } key && slice.Owns(key))
+                {
+                    steps.Add(new RowStep<TRow>(key, recorded, row => TRow.Apply(row, key, e)));
+                }
+            }
+
+            return Task.FromResult(steps);
+        }
+    }
+
+    private sealed class Routed<TRow, TEvent, TRoute>(JsonSerializerOptions json) : Projection<TRow>(typeof(TEvent))
+        where TRow : class, IRoutedView<TRow, TEvent, TRoute>
+        where TEvent : class
+        where TRoute : class
+    {
+        internal override async Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
+        {
+            var kept = await ReadRoutesAsync(events, slice, table, cancellationToken).ConfigureAwait(false);
+            var current = kept.ToDictionary(r => r.Key, r => new Known(r.Value.Key, JsonSerializer.Deserialize<TRoute>(r.Value.State.Span, json)!));
+            var changed = new HashSet<StreamId>();
+            var steps = new List<RowStep<TRow>>(events.Count);
+            foreach (var (recorded, payload) in events)
+            {
+                var known = current.GetValueOrDefault(recorded.Stream);
+                if (known is null && recorded.Version.Value > 1)
+                {
+                    // The stream concerns no row, or one of another slice.
+                    continue;
+                }
+
+                var e = new ViewEvent<TEvent>(recorded, (TEvent)payload);
+                var before = known?.Route;
+                var (after, key) = ViewFoldException.Guard(recorded, () => TRow.Follow(before, e) is { } route ? (route, known?.Key ?? TRow.KeyOf(route)) : (null, null));
+                changed.Add(recorded.Stream);
+                if (after is null || (key is not null && !slice.Owns(key)))
+                {
+                    current.Remove(recorded.Stream);
+                    continue;
+                }
+
+                current[recorded.Stream] = new Known(key, after);
+                if (key is not null)
+                {
+                    steps.Add(new RowStep<TRow>(key, recorded, row => TRow.Apply(row, key, before, after, e)));
+                }
+            }
+
+            foreach (var stream in changed)
+            {
+                if (current.TryGetValue(stream, out var known))
+                {
+                    routes[stream] = new ViewRoute(known.Key, JsonSerializer.SerializeToUtf8Bytes(known.Route, json));
+                }
+                else if (kept.ContainsKey(stream))
+                {
+                    routes[stream] = null;
+                }
+            }
+
+            return steps;
+        }
+
+        private static async Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, CancellationToken cancellationToken)
+        {
+            var beginsHere = new HashSet<StreamId>();
+            var begunBefore = new HashSet<StreamId>();
+            foreach (var (recorded, _) in events)
+            {
+                if (recorded.Version.Value == 1)
+                {
+                    beginsHere.Add(recorded.Stream);
+                }
+                else if (!beginsHere.Contains(recorded.Stream))
+                {
+                    begunBefore.Add(recorded.Stream);
+                }
+            }
+
+            return begunBefore.Count == 0 ? new Dictionary<StreamId, ViewRoute>() : await table.ReadRoutesAsync(slice, begunBefore, cancellationToken).ConfigureAwait(false);
+        }
+
+        private sealed record Known(string? Key, TRoute Route);
+    }
+}
+
+/// <summary>An event with its payload read.</summary>
+internal readonly record struct DecodedEvent(RecordedEvent Recorded, object Event);
+
+/// <summary>What one event does to one row.</summary>
+internal readonly record struct RowStep<TRow>(string Key, RecordedEvent Recorded, Func<TRow?, TRow?> Apply)
+    where TRow : class;
