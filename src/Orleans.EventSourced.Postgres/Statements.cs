@@ -26,6 +26,10 @@ internal static class Statements
 
     public static string WriteSnapshot => Get("write_snapshot");
 
+    public static string OpenCheckpoint => Get("open_checkpoint");
+
+    public static string MoveCheckpoint => Get("move_checkpoint");
+
     public static string ReadServer => Get("read_server");
 
     /// <summary>The migrations by number, in order: <c>NNNN_name.sql</c>.</summary>

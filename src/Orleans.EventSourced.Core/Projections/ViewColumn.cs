@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text;
+
+namespace Orleans.EventSourced.Core.Projections;
+
+/// <summary>How many decimals a <c>decimal</c> column keeps: 0 to 10. Every decimal of a row declares it, so that sums and order are exact in every store.</summary>
+/// <param name="digits">0 to 10.</param>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class ScaleAttribute(int digits) : Attribute
+{
+    /// <summary>The decimals kept.</summary>
+    public int Digits { get; } = digits;
+}
+
+/// <summary>A column of a view's table: a property of the row that can be set when the row is made. What is computed is not stored.</summary>
+/// <param name="Name">Its name in SQL: the property's, in lower case with underscores.</param>
+/// <param name="Property">The property.</param>
+/// <param name="Scale">The decimals kept, of a <c>decimal</c>; else null.</param>
+public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale)
+{
+    private const int MaxScale = 10;
+    private static readonly HashSet<string> Reserved = ["key", "position"];
+    private static readonly HashSet<Type> Allowed = [typeof(string), typeof(bool), typeof(int), typeof(long), typeof(decimal), typeof(Guid), typeof(DateTimeOffset), typeof(DateOnly)];
+
+    /// <summary>The columns of a row's class, in the order of its properties.</summary>
+    /// <exception cref="ArgumentException">A property has a type that no column takes, a decimal lacks its <see cref="ScaleAttribute"/>, or a name is taken; the message names it.</exception>
+    public static IReadOnlyList<ViewColumn> Of(Type row)
+    {
+        ArgumentNullException.ThrowIfNull(row);
+        var columns = row.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite && p.GetIndexParameters().Length == 0).Select(p => Of(row, p)).ToList();
+        return columns.Count > 0 ? columns : throw new ArgumentException($"The row '{row}' has no property to be stored.", nameof(row));
+    }
+
+    private static ViewColumn Of(Type row, PropertyInfo property)
+    {
+        var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        var scale = property.GetCustomAttribute<ScaleAttribute>()?.Digits;
+        var name = SnakeCase(property.Name);
+        return !Allowed.Contains(type) ? throw Fault($"has the type {property.PropertyType}; columns are {string.Join(", ", Allowed.Select(t => t.Name))}, or nullable ones")
+            : (type == typeof(decimal)) != (scale is not null) ? throw Fault("is a decimal without [Scale], or has one and is none")
+            : scale is < 0 or > MaxScale ? throw Fault($"has the scale {scale}; allowed are 0 to {MaxScale}")
+            : Reserved.Contains(name) ? throw Fault($"would be the column '{name}', which every view has already")
+            : new ViewColumn(name, property, scale);
+
+        ArgumentException Fault(string fault) => new($"The property {property.Name} of the row '{row}' {fault}.", nameof(row));
+    }
+
+    private static string SnakeCase(string name)
+    {
+        var text = new StringBuilder(name.Length + 8);
+        for (var i = 0; i < name.Length; i++)
+        {
+            if (i > 0 && char.IsUpper(name[i]) && (!char.IsUpper(name[i - 1]) || (i + 1 < name.Length && char.IsLower(name[i + 1]))))
+            {
+                text.Append('_');
+            }
+
+            text.Append(char.ToLower(name[i], CultureInfo.InvariantCulture));
+        }
+
+        return text.ToString();
+    }
+}

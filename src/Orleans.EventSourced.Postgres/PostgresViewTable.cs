@@ -1,0 +1,223 @@
+using System.Text;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
+
+namespace Orleans.EventSourced.Postgres;
+
+/// <summary>What all tables of views share.</summary>
+internal static class PostgresViewTable
+{
+    public const string Schema = "es_views";
+
+    /// <summary>Held while a table is made, so that runners that start together make it once.</summary>
+    public const long CreationLock = 7306093021735223395;
+}
+
+/// <summary>The table of one version of one view in PostgreSQL, in schema <c>es_views</c>. Safe for concurrent use.</summary>
+/// <typeparam name="TRow">The class of a row.</typeparam>
+public sealed class PostgresViewTable<TRow> : IViewTable<TRow>, IAsyncDisposable
+    where TRow : class
+{
+    private readonly NpgsqlDataSource _source;
+    private readonly DbContextOptions _mapping;
+    private readonly ViewSql<TRow> _sql;
+
+    /// <param name="options">Where the log is; its schema is there already.</param>
+    /// <exception cref="ArgumentException">The row's class cannot be a table: <see cref="ViewColumn.Of(Type)"/>, <see cref="ViewId.Of"/>.</exception>
+    public PostgresViewTable(PostgresOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _source = PostgresConnections.Create(options);
+        _mapping = new DbContextOptionsBuilder().UseNpgsql(_source).Options;
+        using var context = new ViewContext<TRow>(_mapping);
+        _sql = new ViewSql<TRow>(context);
+    }
+
+    /// <inheritdoc/>
+    public async Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            if (await IsMissingAsync(connection, cancellationToken).ConfigureAwait(false))
+            {
+                await ScalarAsync(connection, $"select pg_advisory_xact_lock({PostgresViewTable.CreationLock})", cancellationToken).ConfigureAwait(false);
+                if (await IsMissingAsync(connection, cancellationToken).ConfigureAwait(false))
+                {
+                    await ScalarAsync(connection, _sql.Create, cancellationToken).ConfigureAwait(false);
+                }
+            }
+
+            var position = await CheckpointAsync(connection, slice, cancellationToken).ConfigureAwait(false);
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            return position;
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(keys);
+        var wanted = keys.ToArray();
+        try
+        {
+            await using var context = new ViewContext<TRow>(_mapping);
+            var rows = new Dictionary<string, TRow>(wanted.Length, StringComparer.Ordinal);
+            var query = context.Set<TRow>().AsNoTracking()
+                .Where(r => wanted.Contains(EF.Property<string>(r, ViewContext<TRow>.Key)))
+                .Select(r => new { Key = EF.Property<string>(r, ViewContext<TRow>.Key), Row = r });
+            await foreach (var found in query.AsAsyncEnumerable().WithCancellation(cancellationToken).ConfigureAwait(false))
+            {
+                rows.Add(found.Key, found.Row);
+            }
+
+            return rows;
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(streams);
+        try
+        {
+            await using var command = _source.CreateCommand(_sql.ReadRoutes);
+            command.Parameters.AddRange(new NpgsqlParameter[] { new NpgsqlParameter<int> { TypedValue = slice.Index }, new NpgsqlParameter<string[]> { TypedValue = [.. streams.Select(s => s.Value)] } });
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            var routes = new Dictionary<StreamId, ViewRoute>(streams.Count);
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                routes.Add(new StreamId(reader.GetString(0)), new ViewRoute(reader.IsDBNull(1) ? null : reader.GetString(1), Encoding.UTF8.GetBytes(reader.GetString(2))));
+            }
+
+            return routes;
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(commit);
+        try
+        {
+            await using var connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using var batch = new NpgsqlBatch(connection, transaction);
+            var checkpoint = Add(
+                batch,
+                Statements.MoveCheckpoint,
+                Value(_sql.Table),
+                Value(commit.Slice.Index),
+                Value(commit.Slice.Count),
+                Value(commit.Expected.Value),
+                Value(commit.Next.Value));
+            AddRows(batch, commit.Rows);
+            AddRoutes(batch, commit);
+            await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            if (checkpoint.RecordsAffected != 1)
+            {
+                await transaction.RollbackAsync(cancellationToken).ConfigureAwait(false);
+                return false;
+            }
+
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
+    /// <summary>Closes the connections.</summary>
+    public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    /// <summary>Asked of the catalog's tables: <c>to_regclass</c> may answer from a cache that a lock does not renew.</summary>
+    private async Task<bool> IsMissingAsync(NpgsqlConnection connection, CancellationToken cancellationToken) => await ScalarAsync(
+        connection, $"select not exists (select from pg_catalog.pg_tables where schemaname = '{PostgresViewTable.Schema}' and tablename = '{_sql.Table}')", cancellationToken).ConfigureAwait(false) is true;
+
+    /// <summary>The checkpoint of the slice, made where it is missing.</summary>
+    private async Task<LogPosition> CheckpointAsync(NpgsqlConnection connection, Slice slice, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection) { Parameters = { Value(_sql.Table), Value(slice.Index), Value(slice.Count) } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+        var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
+        return !isThisLog ? throw new LogMisconfiguredException($"The view table {_sql.Table} was folded from another log.")
+            : slices != slice.Count ? throw new LogMisconfiguredException($"The view table {_sql.Table} is divided into {slices} slices, not into {slice.Count}.")
+            : new LogPosition(position);
+    }
+
+    private void AddRows(NpgsqlBatch batch, IReadOnlyList<RowChange<TRow>> changes)
+    {
+        var kept = changes.Where(c => c.Row is not null).ToList();
+        if (kept.Count > 0)
+        {
+            var keys = kept.Select(c => c.Key).ToArray();
+            Add(batch, _sql.Upsert, [Value(keys), Value(kept.Select(c => c.Position.Value).ToArray()), .. _sql.Arrays(kept.ConvertAll(c => c.Row!))]);
+            Add(batch, _sql.Revive, Value(keys));
+        }
+
+        var gone = changes.Where(c => c.Row is null).ToList();
+        if (gone.Count > 0)
+        {
+            Add(batch, _sql.Delete, Value(gone.Select(c => c.Key).ToArray()), Value(gone.Select(c => c.Position.Value).ToArray()));
+        }
+    }
+
+    private void AddRoutes(NpgsqlBatch batch, ViewCommit<TRow> commit)
+    {
+        var kept = commit.Routes.Where(r => r.Route is not null).ToList();
+        if (kept.Count > 0)
+        {
+            Add(
+                batch,
+                _sql.UpsertRoutes,
+                Value(commit.Slice.Index),
+                Value(kept.Select(r => r.Stream.Value).ToArray()),
+                Value(kept.Select(r => r.Route!.Key).ToArray()),
+                Value(kept.Select(r => Encoding.UTF8.GetString(r.Route!.State.Span)).ToArray()));
+        }
+
+        var forgotten = commit.Routes.Where(r => r.Route is null).Select(r => r.Stream.Value).ToArray();
+        if (forgotten.Length > 0)
+        {
+            Add(batch, _sql.ForgetRoutes, Value(commit.Slice.Index), Value(forgotten));
+        }
+    }
+
+    private static NpgsqlBatchCommand Add(NpgsqlBatch batch, string sql, params NpgsqlParameter[] parameters)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(parameter);
+        }
+
+        batch.BatchCommands.Add(command);
+        return command;
+    }
+
+    private static NpgsqlParameter Value<T>(T value) => new NpgsqlParameter<T> { TypedValue = value };
+
+    private static async Task<object?> ScalarAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,161 @@
+using System.Text;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
+using Xunit;
+using StreamId = Orleans.EventSourced.Core.Log.StreamId;
+
+namespace Orleans.EventSourced.Testing.Conformance;
+
+/// <summary>A row with a column of each kind.</summary>
+[View("conformance", Version = 3)]
+public sealed record EveryColumn(
+    string Text,
+    string? NoText,
+    bool Flag,
+    int Number,
+    int? NoNumber,
+    long BigNumber,
+    [property: Scale(2)] decimal Money,
+    [property: Scale(4)] decimal? Rate,
+    Guid Id,
+    DateTimeOffset OccurredAt,
+    DateTimeOffset? EndedAt,
+    DateOnly Day)
+{
+    /// <summary>Computed, and so no column.</summary>
+    public decimal Doubled => Money * 2;
+}
+
+/// <summary>What every <see cref="IViewTable{TRow}"/> does, one fact a behaviour. A store's tests derive from it and say how a table is opened.</summary>
+public abstract class ViewTableConformance
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static EveryColumn Row { get; } = new(
+        "schlüssel/😀", null, true, int.MinValue, 7, long.MaxValue, 12345678.90m, -0.0001m, Guid.Parse("01936d2c-4a6b-7c8a-9b1a-3c2e8d7f6a5b"), new DateTimeOffset(2026, 1, 5, 9, 0, 0, TimeSpan.Zero).AddMicroseconds(1), null, new DateOnly(2000, 2, 29));
+
+    /// <summary>Opens an empty table, the same one for each call within a fact. Whoever derives closes it after the fact.</summary>
+    protected abstract Task<IViewTable<EveryColumn>> TableAsync();
+
+#pragma warning disable CS1591 // The name of a fact is its documentation.
+    [Fact]
+    public async Task rows_come_back_as_they_were_written_in_every_kind_of_column()
+    {
+        var table = await OpenAsync();
+        var other = Row with { NoText = "", NoNumber = null, Rate = null, EndedAt = Row.OccurredAt, Flag = false, Money = -0.01m };
+        await CommitAsync(table, 0, 9, [new("a", Row, new(3)), new("b/ü", other, new(9))]);
+
+        var rows = await table.ReadRowsAsync(["a", "b/ü", "c"], Token);
+        Assert.Equal([("a", Row), ("b/ü", other)], rows.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => (r.Key, r.Value)));
+        Assert.Equal(Row.Money * 2, rows["a"].Doubled);
+    }
+
+    [Fact]
+    public async Task a_row_is_replaced_deleted_and_made_again()
+    {
+        var table = await OpenAsync();
+        await CommitAsync(table, 0, 1, [new("a", Row, new(1))]);
+        await CommitAsync(table, 1, 2, [new("a", Row with { Number = 2 }, new(2))]);
+        Assert.Equal(2, (await table.ReadRowsAsync(["a"], Token))["a"].Number);
+        await CommitAsync(table, 2, 3, [new("a", null, new(3)), new("never", null, new(3))]);
+        Assert.Empty(await table.ReadRowsAsync(["a", "never"], Token));
+        await CommitAsync(table, 3, 4, [new("a", Row, new(4))]);
+        Assert.Equal(Row, (await table.ReadRowsAsync(["a"], Token))["a"]);
+    }
+
+    [Fact]
+    public async Task a_commit_from_another_checkpoint_than_the_tables_writes_nothing()
+    {
+        var table = await OpenAsync();
+        await CommitAsync(table, 0, 5, [new("a", Row, new(5))]);
+
+        Assert.False(await table.CommitAsync(Commit(0, 6, [new("a", null, new(6)), new("b", Row, new(6))], [new(new StreamId("s/a"), new ViewRoute("a", "{}"u8.ToArray()))]), Token));
+        Assert.False(await table.CommitAsync(Commit(4, 6, [new("b", Row, new(6))], []), Token));
+        Assert.False(await table.CommitAsync(Commit(6, 7, [new("b", Row, new(7))], []), Token));
+
+        Assert.Equal(new LogPosition(5), await table.OpenAsync(Slice.Whole, Token));
+        Assert.Equal("a", Assert.Single(await table.ReadRowsAsync(["a", "b"], Token)).Key);
+        Assert.Empty(await table.ReadRoutesAsync(Slice.Whole, [new StreamId("s/a")], Token));
+    }
+
+    [Fact]
+    public async Task of_many_commits_at_once_from_one_checkpoint_one_is_written()
+    {
+        var table = await OpenAsync();
+        for (var round = 0; round < 10; round++)
+        {
+            var from = round;
+            var written = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => table.CommitAsync(Commit(from, from + 1, [new("a", Row with { Number = i }, new(from + 1))], []), Token)));
+            Assert.Equal(Array.IndexOf(written, true), (await table.ReadRowsAsync(["a"], Token))["a"].Number);
+            Assert.Single(written, w => w);
+        }
+    }
+
+    [Fact]
+    public async Task a_table_opened_again_goes_on_from_its_checkpoint()
+    {
+        var table = await OpenAsync();
+        await CommitAsync(table, 0, 1_000_000_000_000, []);
+        Assert.Equal(new LogPosition(1_000_000_000_000), await (await TableAsync()).OpenAsync(Slice.Whole, Token));
+    }
+
+    [Fact]
+    public async Task slices_have_checkpoints_and_routes_of_their_own()
+    {
+        var table = await TableAsync();
+        var (first, second) = (new Slice(0, 2), new Slice(1, 2));
+        await table.OpenAsync(first, Token);
+        await table.OpenAsync(second, Token);
+        var stream = new StreamId("s/ü");
+        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(second, new(0), new(8), [new("a", Row, new(8))], [new(stream, new ViewRoute(null, """{ "ä" : 1 }"""u8.ToArray()))]), Token));
+
+        Assert.Equal(new LogPosition(0), await table.OpenAsync(first, Token));
+        Assert.Equal(new LogPosition(8), await table.OpenAsync(second, Token));
+        Assert.Empty(await table.ReadRoutesAsync(first, [stream], Token));
+        var (key, state) = (await table.ReadRoutesAsync(second, [stream, new StreamId("s/b")], Token))[stream];
+        Assert.Equal((null, """{ "ä" : 1 }"""), (key, Encoding.UTF8.GetString(state.Span)));
+
+        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(second, new(8), new(9), [], [new(stream, new ViewRoute("k", "{}"u8.ToArray()))]), Token));
+        Assert.Equal("k", (await table.ReadRoutesAsync(second, [stream], Token))[stream].Key);
+        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(second, new(9), new(10), [], [new(stream, null)]), Token));
+        Assert.Empty(await table.ReadRoutesAsync(second, [stream], Token));
+    }
+
+    [Fact]
+    public async Task another_number_of_slices_is_refused()
+    {
+        var table = await TableAsync();
+        await table.OpenAsync(new Slice(1, 4), Token);
+        foreach (var slice in (Slice[])[Slice.Whole, new Slice(1, 2), new Slice(2, 3)])
+        {
+            await Assert.ThrowsAsync<LogMisconfiguredException>(() => table.OpenAsync(slice, Token));
+        }
+
+        Assert.Equal(LogPosition.Start, await table.OpenAsync(new Slice(0, 4), Token));
+    }
+
+    [Fact]
+    public async Task tables_opened_at_once_are_made_once()
+    {
+        var tables = new List<IViewTable<EveryColumn>>();
+        for (var i = 0; i < 4; i++)
+        {
+            tables.Add(await TableAsync());
+        }
+
+        var positions = await Task.WhenAll(tables.Select((t, i) => t.OpenAsync(new Slice(i, 4), Token)));
+        Assert.All(positions, p => Assert.Equal(LogPosition.Start, p));
+    }
+
+    private static ViewCommit<EveryColumn> Commit(long from, long to, IReadOnlyList<RowChange<EveryColumn>> rows, IReadOnlyList<RouteChange> routes) => new(Slice.Whole, new(from), new(to), rows, routes);
+
+    private static async Task CommitAsync(IViewTable<EveryColumn> table, long from, long to, IReadOnlyList<RowChange<EveryColumn>> rows) =>
+        Assert.True(await table.CommitAsync(Commit(from, to, rows, []), Token));
+
+    private async Task<IViewTable<EveryColumn>> OpenAsync()
+    {
+        var table = await TableAsync();
+        Assert.Equal(LogPosition.Start, await table.OpenAsync(Slice.Whole, Token));
+        return table;
+    }
+}
