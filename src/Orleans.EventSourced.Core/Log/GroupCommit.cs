@@ -195,7 +195,16 @@ public sealed partial class GroupCommit : IAsyncDisposable
 
     private async Task SendAndReleaseAsync(List<Pending> batch)
     {
-        await SendAsync(batch).ConfigureAwait(false);
+        try
+        {
+            await SendAsync(batch).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // A logger or a listener of the metrics failed: the place and the lanes are given back all the same.
+            batch.ForEach(p => p.Fail(new LogOutcomeUnknownException("The append's fate was not learnt: what watches it failed. Send the same command id again to learn it.", e)));
+        }
+
         lock (_gate)
         {
             Release(batch);
@@ -285,6 +294,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private sealed class Attempt(GroupCommit owner)
     {
         private const int MaxRaces = 20;
+        private const int MaxDoublings = 5;
         private int _failures;
         private int _races;
         private long? _doubtSince;
@@ -314,7 +324,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
                 && (_doubtSince is { } since ? owner._time.GetElapsedTime(since) < owner._options.ResolveUnknownFor : _failures <= owner._options.MaxRetries);
             if (again)
             {
-                await DelayAsync(owner._options.RetryDelay * Math.Min(1 << (_failures - 1), 32), e).ConfigureAwait(false);
+                await DelayAsync(owner._options.RetryDelay * (1 << Math.Min(_failures - 1, MaxDoublings)), e).ConfigureAwait(false);
             }
 
             return again;

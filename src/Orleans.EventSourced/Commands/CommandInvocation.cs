@@ -14,6 +14,7 @@ internal sealed class CommandInvocation(CommandContext context)
     private int _events;
     private int _calls;
     private int _executions;
+    private CommandInvocation? _raising;
 
     /// <summary>The run under way in this flow of control.</summary>
     public static CommandInvocation? Current
@@ -30,15 +31,24 @@ internal sealed class CommandInvocation(CommandContext context)
 
     public EventId NextEventId(StreamId stream) => EventId.Derive(Command, stream, _events++);
 
-    /// <summary>Events that lost a conflict and are decided anew take the numbers of the first try.</summary>
+    /// <summary>How many events have been numbered.</summary>
+    public int Numbered => _events;
+
+    /// <summary>Events that lost a conflict and are tried anew take the numbers of the first try.</summary>
     public void TakeBack(int events) => _events -= events;
+
+    /// <summary>
+    /// The run whose events a grain raises beside the commands it executes: with ids of their own, so that the first answer of an executed command, which numbers no events, does
+    /// not move them.
+    /// </summary>
+    public CommandInvocation Raising => _raising ??= Derived("raised", 0);
 
     /// <summary>
     /// The run of the next decided command in this call. The first is this one; further ones have ids of their own, so that each finds its own first answer
     /// when the call is repeated.
     /// </summary>
     public CommandInvocation NextExecution() =>
-        _executions++ == 0 ? this : new CommandInvocation(Context with { Command = Command.Nested("execution", _executions - 1).Value, ExpectedVersion = null });
+        _executions++ == 0 ? this : Derived("execution", _executions - 1);
 
     /// <summary>
     /// The context of the next call made from here: its own command id, derived from this one, so that two calls to one grain are two commands
@@ -52,4 +62,12 @@ internal sealed class CommandInvocation(CommandContext context)
         RequestHash = null,
         ExpectedVersion = null,
     };
+
+    /// <summary>A part of this command with event ids of its own, in the same workflow.</summary>
+    private CommandInvocation Derived(string part, int number) => new(Context with
+    {
+        Command = Command.Nested(part, number).Value,
+        Correlation = Context.Correlation ?? Context.Command.ToString("D"),
+        ExpectedVersion = null,
+    });
 }

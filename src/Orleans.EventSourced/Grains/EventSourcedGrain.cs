@@ -49,6 +49,8 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
 
         for (var conflicts = 0; conflicts <= Services.Options.MaxConflicts; conflicts++)
         {
+            // Events under way, of an interleaved call or raised and not yet confirmed, are part of the state to be decided on.
+            await Adaptor.NothingPendingAsync();
             if (invocation.Context.ExpectedVersion is { } expected && expected != Version)
             {
                 return await FirstAnswerOrAsync(invocation, new VersionMismatch<TEvent>(Version));
@@ -101,7 +103,6 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
             case AppendOutcome.Conflict when invocation.Context.ExpectedVersion is not null:
                 return new VersionMismatch<TEvent>(Version);
             case AppendOutcome.Conflict:
-                invocation.TakeBack(events.Count);
                 return null;
             case var outcome:
                 throw new InvalidOperationException($"An append was answered {outcome}.");

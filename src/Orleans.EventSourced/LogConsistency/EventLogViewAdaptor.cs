@@ -26,6 +26,8 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     private Exception? _broken;
     private bool _loaded;
     private bool _active;
+    private bool _turnIsOpen;
+    private long _turn;
 
     public EventLogViewAdaptor(ILogViewAdaptorHost<TView, TEntry> host, TView initial, IGrainContext context, EventSourcingServices services)
     {
@@ -123,13 +125,13 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     public void SubmitRange(IEnumerable<TEntry> entries)
     {
         ThrowIfBroken();
-        var list = entries as IReadOnlyList<TEntry> ?? [.. entries];
-        if (list.Count == 0)
+        TEntry[] list = [.. entries];
+        if (list.Length == 0)
         {
             return;
         }
 
-        Enqueue(Prepare(list, CommandInvocation.Current ?? (_implicit ??= _services.NewInvocation()), expected: null));
+        Enqueue(Prepare(list, Raising(CommandInvocation.Current) ?? (_implicit ??= _services.NewInvocation()), expected: null));
         _host.OnViewChanged(tentative: true, confirmed: false);
         _ = FlushAsync();
     }
@@ -137,7 +139,16 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     public async Task ConfirmSubmittedEntries()
     {
         ThrowIfBroken();
-        for (var last = _pending.LastOrDefault(); last is { IsSettled: false };)
+        if (_pending.LastOrDefault() is { } last)
+        {
+            await SettledAsync(last);
+        }
+    }
+
+    public async Task NothingPendingAsync()
+    {
+        ThrowIfBroken();
+        while (_pending.Count > 0)
         {
             await FlushAsync();
             ThrowIfBroken();
@@ -148,7 +159,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
 
     public async Task<bool> TryAppendRange(IEnumerable<TEntry> entries)
     {
-        var outcome = await AppendAsync([.. entries], CommandInvocation.Current ?? _services.NewInvocation());
+        var outcome = await AppendAsync([.. entries], Raising(CommandInvocation.Current) ?? _services.NewInvocation(), _views.Version + _pending.Sum(p => p.Entries.Count));
         return outcome switch
         {
             AppendOutcome.Appended or AppendOutcome.Duplicate => true,
@@ -158,20 +169,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         };
     }
 
-    public async Task<AppendOutcome> AppendAsync(IReadOnlyList<TEntry> entries, CommandInvocation invocation)
-    {
-        ThrowIfBroken();
-        ArgumentOutOfRangeException.ThrowIfZero(entries.Count);
-        var submission = Prepare(entries, invocation, _views.Version + _pending.Sum(p => p.Entries.Count));
-        Enqueue(submission);
-        while (!submission.IsSettled)
-        {
-            await FlushAsync();
-            ThrowIfBroken();
-        }
-
-        return submission.Outcome!;
-    }
+    public Task<AppendOutcome> AppendAsync(IReadOnlyList<TEntry> entries, CommandInvocation invocation) => AppendAsync(entries, invocation, _views.Version);
 
     public async Task Synchronize()
     {
@@ -189,15 +187,19 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
 
     public async Task RefreshAsync()
     {
-        try
+        while (_flushing is { IsCompleted: false } busy)
         {
-            await CatchUpAsync(tentativeChanged: false);
+            await busy;
         }
-        catch (Exception e)
+
+        ThrowIfBroken();
+        await (_flushing = ReadInAsync());
+        if (_pending.Count > 0)
         {
-            Break(e);
-            throw;
+            _ = FlushAsync();
         }
+
+        ThrowIfBroken();
     }
 
     public async Task<IReadOnlyList<TEntry>> RetrieveLogSegment(int fromVersion, int toVersion)
@@ -252,7 +254,68 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
 
         // What the log would refuse is refused here, where it breaks nothing but this call.
         var request = new AppendRequest(Stream, ExpectedVersion.Any, events, invocation.Context.RequestHash);
-        return new Submission<TEntry>(entries, request, invocation, expected);
+        return new Submission<TEntry>(entries, request, invocation, expected, Turn());
+    }
+
+    private async Task<AppendOutcome> AppendAsync(IReadOnlyList<TEntry> entries, CommandInvocation invocation, StreamVersion expected)
+    {
+        ThrowIfBroken();
+        ArgumentOutOfRangeException.ThrowIfZero(entries.Count);
+        var submission = Prepare(entries, invocation, expected);
+        var numbered = invocation.Numbered;
+        Enqueue(submission);
+        await SettledAsync(submission);
+        if (submission.Outcome is AppendOutcome.Conflict && invocation.Numbered == numbered)
+        {
+            // Tried anew, they are the same events: a caller whose reply is lost sends the command again, and its first try must meet them.
+            invocation.TakeBack(entries.Count);
+        }
+
+        return submission.Outcome!;
+    }
+
+    /// <summary>Waits for a submission's own fate: what breaks the activation after it does not make it unwritten.</summary>
+    private async Task SettledAsync(Submission<TEntry> submission)
+    {
+        while (!submission.IsSettled)
+        {
+            ThrowIfBroken();
+            await FlushAsync();
+        }
+    }
+
+    /// <summary>Events raised beside executed commands are numbered apart; a plain journaled grain executes none.</summary>
+    private CommandInvocation? Raising(CommandInvocation? invocation) => _views.Confirmed is IFoldedView ? invocation?.Raising : invocation;
+
+    /// <summary>The number of the grain's present turn.</summary>
+    private long Turn()
+    {
+        if (!_turnIsOpen)
+        {
+            _turnIsOpen = true;
+            _ = EndTurnAsync();
+        }
+
+        return _turn;
+    }
+
+    private async Task EndTurnAsync()
+    {
+        await Task.Yield();
+        (_turn, _turnIsOpen) = (_turn + 1, false);
+    }
+
+    /// <summary>Reads in what others wrote. It never throws: a failure breaks the activation.</summary>
+    private async Task ReadInAsync()
+    {
+        try
+        {
+            await CatchUpAsync(tentativeChanged: false);
+        }
+        catch (Exception e)
+        {
+            Break(e);
+        }
     }
 
     private void Enqueue(Submission<TEntry> submission)

@@ -29,7 +29,10 @@ internal interface IEventLogViewAdaptor
 /// <typeparam name="TEntry">The base type of the entity's events.</typeparam>
 internal interface IEventLogViewAdaptor<TEntry> : IEventLogViewAdaptor
 {
-    /// <summary>Appends behind exactly the version now confirmed (and what is pending), and tells what became of it. A conflict has been read in when it returns.</summary>
+    /// <summary>Completes when no event of this activation is under way to the log: the confirmed state is all there is to decide on.</summary>
+    Task NothingPendingAsync();
+
+    /// <summary>Appends behind exactly the version now confirmed, and tells what became of it. A conflict has been read in when it returns.</summary>
     Task<AppendOutcome> AppendAsync(IReadOnlyList<TEntry> entries, CommandInvocation invocation);
 
     /// <summary>The events after a version, as they are in the log.</summary>

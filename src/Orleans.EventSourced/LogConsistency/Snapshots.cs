@@ -51,8 +51,9 @@ internal sealed partial class Snapshots<TView>(StreamId stream, EventSourcingSer
             holder.State = state;
             return target;
         }
-        catch (Exception e) when (e is JsonException or NotSupportedException)
+        catch (Exception e)
         {
+            // Whatever the state's constructors and setters throw: the events are the truth.
             NotRead(services.Logger, stream.ToString(), snapshot.Version.Value, StateType.ToString(), e);
             _last = StreamVersion.None;
             return null;
@@ -86,10 +87,18 @@ internal sealed partial class Snapshots<TView>(StreamId stream, EventSourcingSer
             return;
         }
 
-        // Serialized in this turn, because a mutable state may change in the next.
-        var state = JsonSerializer.SerializeToUtf8Bytes(view is IFoldedView holder ? holder.State : view, StateType, services.Options.StateJson);
         _last = version;
-        Written = WriteAsync(new Snapshot(stream, version, position, Fold.Version, state));
+        try
+        {
+            // Serialized in this turn, because a mutable state may change in the next.
+            var state = JsonSerializer.SerializeToUtf8Bytes(view is IFoldedView holder ? holder.State : view, StateType, services.Options.StateJson);
+            Written = WriteAsync(new Snapshot(stream, version, position, Fold.Version, state));
+        }
+        catch (Exception e)
+        {
+            // The events are in the log; a state that cannot be written, whatever its serializer throws, costs only the snapshot.
+            NotWritten(services.Logger, stream.ToString(), version.Value, e);
+        }
     }
 
     private async Task WriteAsync(Snapshot snapshot)

@@ -5,7 +5,7 @@ using Orleans.EventSourced.Core.Log;
 namespace Orleans.EventSourced.LogConsistency;
 
 /// <summary>Events on their way from the grain to the log: those of one call to the adaptor, or several of one command joined.</summary>
-internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRequest request, CommandInvocation invocation, StreamVersion? expected)
+internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRequest request, CommandInvocation invocation, StreamVersion? expected, long turn)
 {
     private IReadOnlyList<Submission<TEntry>> _joined = [];
 
@@ -24,6 +24,9 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
     /// <summary>How many submissions of the queue it stands for.</summary>
     public int Parts => Math.Max(1, _joined.Count);
 
+    /// <summary>The turn of the grain in which it was submitted: only what was submitted together is joined, so that a retry of the same code joins the same.</summary>
+    public long Turn { get; } = turn;
+
     public AppendOutcome? Outcome { get; private set; }
 
     public bool IsSettled => Outcome is not null;
@@ -34,7 +37,7 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
         var first = pending[0];
         var count = 1;
         var events = first.Events.Count;
-        while (first.Expected is null && count < pending.Count && pending[count].Expected is null && pending[count].Invocation == first.Invocation
+        while (first.Expected is null && count < pending.Count && pending[count].Expected is null && pending[count].Invocation == first.Invocation && pending[count].Turn == first.Turn
             && events + pending[count].Events.Count <= AppendRequest.MaxEvents)
         {
             events += pending[count++].Events.Count;
@@ -47,7 +50,7 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
 
         var joined = pending.GetRange(0, count);
         var together = new AppendRequest(first.Request.Stream, ExpectedVersion.Any, [.. joined.SelectMany(s => s.Events)], first.Invocation.Context.RequestHash);
-        return new Submission<TEntry>([.. joined.SelectMany(s => s.Entries)], together, first.Invocation, null) { _joined = joined };
+        return new Submission<TEntry>([.. joined.SelectMany(s => s.Entries)], together, first.Invocation, null, first.Turn) { _joined = joined };
     }
 
     /// <summary>What is sent: behind the version insisted on, else behind the one given.</summary>

@@ -224,6 +224,11 @@ internal sealed class Views<TView, TEntry>
 
     private void Apply(RecordedEvent recorded, TEntry entry, bool shadow)
     {
+        if (recorded.Version != Version + 1)
+        {
+            throw new LogCorruptException($"version {Version + 1} was expected here.", recorded.Stream, recorded.Version, recorded.Position, recorded.Type);
+        }
+
         try
         {
             _host.UpdateView(Confirmed, entry);

@@ -1,3 +1,4 @@
+using Orleans.Concurrency;
 using Orleans.EventSourced.Core.Deciding;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Grains;
@@ -15,6 +16,24 @@ public sealed class CounterGrain : EventSourcedGrain<Counter, CounterEvent>, ICo
         var one = (Accepted<CounterEvent>)await ExecuteAsync(first, Counter.Decide);
         var two = (Accepted<CounterEvent>)await ExecuteAsync(second, Counter.Decide);
         return (one.Version, two.Version);
+    }
+
+    public Task<CommandResult<CounterEvent>> AddAtOnceAsync(int amount) => ExecuteAsync(amount, Counter.Decide);
+
+    public async Task<CommandResult<CounterEvent>> RaiseAndAddAsync(int raised, int added)
+    {
+        RaiseEvent(new Added(raised));
+        return await ExecuteAsync(added, Counter.Decide);
+    }
+
+    public async Task AddAndRaiseAsync(int added, int raised)
+    {
+        await ExecuteAsync(added, Counter.Decide);
+        if (raised > 0)
+        {
+            RaiseEvent(new Added(raised));
+            await ConfirmEvents();
+        }
     }
 
     public Task<(int Total, int Version, long Position)> GetAsync() => Task.FromResult((State.Total, Version, Position));
@@ -38,6 +57,13 @@ public interface ICounterGrain : IGrainWithStringKey
     Task<CommandResult<CounterEvent>> AddAsync(int amount);
 
     Task<(int First, int Second)> AddTwiceAsync(int first, int second);
+
+    [AlwaysInterleave]
+    Task<CommandResult<CounterEvent>> AddAtOnceAsync(int amount);
+
+    Task<CommandResult<CounterEvent>> RaiseAndAddAsync(int raised, int added);
+
+    Task AddAndRaiseAsync(int added, int raised);
 
     Task<(int Total, int Version, long Position)> GetAsync();
 

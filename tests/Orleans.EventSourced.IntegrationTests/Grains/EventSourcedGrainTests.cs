@@ -147,6 +147,37 @@ public sealed class EventSourcedGrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task interleaved_commands_are_each_decided_on_what_the_others_did()
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Counter("a").AddAtOnceAsync(IntegrationTests.Grains.Counter.Limit / 10)));
+        Assert.Equal((10, 10), (answers.Count(a => a is Accepted<CounterEvent>), answers.Count(a => a is Rejected<CounterEvent>)));
+        Assert.Equal(IntegrationTests.Grains.Counter.Limit, (await Counter("a").GetAsync()).Total);
+    }
+
+    [Fact]
+    public async Task a_command_is_decided_on_the_events_raised_before_it_in_the_same_call()
+    {
+        Assert.IsType<Rejected<CounterEvent>>(await Counter("a").RaiseAndAddAsync(1, IntegrationTests.Grains.Counter.Limit));
+        Assert.Equal(1, (await Counter("a").GetAsync()).Total);
+    }
+
+    [Fact]
+    public async Task an_event_raised_after_a_command_that_was_sent_before_is_not_taken_for_the_commands()
+    {
+        var context = new CommandContext(CommandId.FromText("both").Value) { IsNamed = true };
+        foreach (var raised in (int[])[0, 5, 5])
+        {
+            // The first time the call ends before it raises its event.
+            using (CommandContext.Begin(context))
+            {
+                await Counter("a").AddAndRaiseAsync(7, raised);
+            }
+        }
+
+        Assert.Equal((12, 2), ((await Counter("a").GetAsync()).Total, (await Counter("a").GetAsync()).Version));
+    }
+
+    [Fact]
     public async Task two_commands_decided_in_one_call_have_first_answers_of_their_own()
     {
         for (var i = 0; i < 2; i++)

@@ -156,6 +156,57 @@ public sealed class JournaledGrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task a_conditional_event_that_lost_a_conflict_takes_effect_once_when_its_command_is_sent_again()
+    {
+        await Ledger("a").DepositAsync(10);
+        await AppendBehindItsBackAsync("a", new Deposited(1));
+        for (var i = 0; i < 2; i++)
+        {
+            using (CommandContext.Begin(new CommandContext(CommandId.FromText("insist").Value) { IsNamed = true }))
+            {
+                await Ledger("a").DepositInsistentlyAsync(100);
+            }
+        }
+
+        Assert.Equal((111, 3), await Ledger("a").GetAsync());
+    }
+
+    [Fact]
+    public async Task events_raised_in_two_turns_are_two_appends_whatever_is_under_way_and_so_can_be_repeated()
+    {
+        var context = new CommandContext(CommandId.FromText("two turns").Value) { IsNamed = true };
+        await Ledger("a").RaiseWithoutConfirmingAsync(1);
+        for (var i = 0; i < 2; i++)
+        {
+            using (CommandContext.Begin(context))
+            {
+                await Ledger("a").DepositInTwoTurnsAsync(10);
+            }
+        }
+
+        Assert.Equal((22, 3), await Ledger("a").GetAsync());
+    }
+
+    [Fact]
+    public async Task a_list_of_raised_events_may_be_used_again()
+    {
+        await Ledger("a").DepositReusingTheListAsync(10);
+        Assert.Equal((10, 1), await Ledger("a").GetAsync());
+    }
+
+    [Fact]
+    public async Task two_refreshes_at_once_read_a_foreign_event_once()
+    {
+        await Ledger("a").DepositAsync(10);
+        for (var i = 1; i <= 10; i++)
+        {
+            await AppendBehindItsBackAsync("a", new Deposited(1));
+            var seen = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Ledger("a").LookAgainAsync()));
+            Assert.All(seen, s => Assert.Equal((10 + i, 1 + i), s));
+        }
+    }
+
+    [Fact]
     public async Task metadata_of_the_call_is_in_the_log()
     {
         var command = CommandId.FromText("with-metadata");

@@ -1,3 +1,4 @@
+using Orleans.Concurrency;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourcing;
 
@@ -23,6 +24,30 @@ public sealed class LedgerGrain : JournaledGrain<LedgerState, LedgerEvent>, ILed
 
     public Task<bool> WithdrawWithoutLookingAsync(int amount) => RaiseConditionalEvents([new Withdrawn(amount)]);
 
+    public async Task DepositInsistentlyAsync(int amount)
+    {
+        while (!await RaiseConditionalEvent(new Deposited(amount)))
+        {
+            // Another writer was first; the ledger takes any deposit.
+        }
+    }
+
+    public async Task DepositReusingTheListAsync(int amount)
+    {
+        var events = new List<LedgerEvent> { new Deposited(amount) };
+        RaiseEvents(events);
+        events.Clear();
+        await ConfirmEvents();
+    }
+
+    public async Task DepositInTwoTurnsAsync(int amount)
+    {
+        RaiseEvent(new Deposited(amount));
+        await Task.Yield();
+        RaiseEvent(new Deposited(amount + 1));
+        await ConfirmEvents();
+    }
+
     public Task<(int Confirmed, int Tentative, int Unconfirmed)> RaiseWithoutConfirmingAsync(int amount)
     {
         RaiseEvent(new Deposited(amount));
@@ -40,6 +65,8 @@ public sealed class LedgerGrain : JournaledGrain<LedgerState, LedgerEvent>, ILed
         await RefreshNow();
         return (State.Balance, Version);
     }
+
+    public Task<(int Balance, int Version)> LookAgainAsync() => RefreshAsync();
 
     public async Task<int[]> HistoryAsync(int from, int to) =>
         [.. (await RetrieveConfirmedEvents(from, to)).Select(e => e switch { Deposited d => d.Amount, Withdrawn w => -w.Amount, _ => 0 })];
@@ -80,6 +107,15 @@ public interface ILedgerGrain : IGrainWithStringKey
     Task<bool> WithdrawAsync(int amount);
 
     Task<bool> WithdrawWithoutLookingAsync(int amount);
+
+    [AlwaysInterleave]
+    Task<(int Balance, int Version)> LookAgainAsync();
+
+    Task DepositInsistentlyAsync(int amount);
+
+    Task DepositReusingTheListAsync(int amount);
+
+    Task DepositInTwoTurnsAsync(int amount);
 
     Task<(int Confirmed, int Tentative, int Unconfirmed)> RaiseWithoutConfirmingAsync(int amount);
 

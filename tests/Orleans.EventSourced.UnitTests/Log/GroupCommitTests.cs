@@ -97,6 +97,14 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
+    public async Task doubt_is_followed_through_any_number_of_tries()
+    {
+        await using var group = Group(o => (o.RetryDelay, o.ResolveUnknownFor) = (TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5)));
+        _log.FailNext(100, new LogOutcomeUnknownException("away"));
+        Assert.IsType<AppendOutcome.Appended>(await Advancing(group.AppendAsync(Request("s/a"))));
+    }
+
+    [Fact]
     public async Task a_sure_no_is_tried_again_a_bounded_number_of_times()
     {
         await using var group = Group(o => o.MaxRetries = 2);
