@@ -83,6 +83,9 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         }
 
         ThrowIfBroken();
+
+        // A grain whose OnActivateAsync does not call the base's is told nothing of its activation's end, and has not taken the Synchronize that the base calls.
+        (_active, _loaded) = (true, false);
     }
 
     public async Task PreOnActivate()
@@ -131,8 +134,20 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
             return;
         }
 
-        Enqueue(Prepare(list, Raising(CommandInvocation.Current) ?? (_implicit ??= _services.NewInvocation()), expected: null));
-        _host.OnViewChanged(tentative: true, confirmed: false);
+        var submission = Prepare(list, Raising(CommandInvocation.Current) ?? (_implicit ??= _services.NewInvocation()), expected: null);
+        Enqueue(submission);
+        try
+        {
+            _host.OnViewChanged(tentative: true, confirmed: false);
+        }
+        catch (Exception e)
+        {
+            // To its caller the event was not raised, so it must not be written by whatever is raised next.
+            _pending.Remove(submission);
+            Break(e);
+            throw;
+        }
+
         _ = FlushAsync();
     }
 
@@ -176,7 +191,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         ThrowIfBroken();
         if (_loaded)
         {
-            // The first call comes from OnActivateAsync, right after PreOnActivate has read the stream.
+            // The base's OnActivateAsync calls it right after PreOnActivate has read the stream.
             _loaded = false;
             return;
         }
@@ -265,13 +280,13 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         var numbered = invocation.Numbered;
         Enqueue(submission);
         await SettledAsync(submission);
-        if (submission.Outcome is AppendOutcome.Conflict && invocation.Numbered == numbered)
+        if (submission.Outcome is not (AppendOutcome.Appended or AppendOutcome.Duplicate) && invocation.Numbered == numbered)
         {
             // Tried anew, they are the same events: a caller whose reply is lost sends the command again, and its first try must meet them.
             invocation.TakeBack(entries.Count);
         }
 
-        return submission.Outcome!;
+        return submission.Outcome ?? throw submission.Refusal!;
     }
 
     /// <summary>Waits for a submission's own fate: what breaks the activation after it does not make it unwritten.</summary>
@@ -332,82 +347,6 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         }
 
         _pending.Add(submission);
-    }
-
-    private Task FlushAsync()
-    {
-        if (_flushing is null or { IsCompleted: true })
-        {
-            _flushing = _pending.Count == 0 ? Task.CompletedTask : FlushPendingAsync();
-        }
-
-        return _flushing;
-    }
-
-    /// <summary>Sends what is pending, one command at a time, until nothing is. It never throws: a failure breaks the activation.</summary>
-    private async Task FlushPendingAsync()
-    {
-        try
-        {
-            if (_pending[^1].Expected is null)
-            {
-                // What the grain raises in the same turn goes into the same append.
-                await Task.Yield();
-            }
-
-            _implicit = null;
-            var conflicts = 0;
-            while (_pending.Count > 0)
-            {
-                var batch = Submission<TEntry>.First(_pending);
-                var outcome = await _services.Appends.AppendAsync(batch.ToRequest(_views.Version));
-                if (outcome is AppendOutcome.Conflict && batch.Expected is null && ++conflicts > _services.Options.MaxConflicts)
-                {
-                    throw new LogUnavailableException($"Stream '{Stream}' was changed by others {conflicts} times in a row while this grain tried to append; nothing of it was written.");
-                }
-
-                await SettleAsync(batch, outcome);
-            }
-        }
-        catch (Exception e)
-        {
-            Break(e);
-        }
-    }
-
-    private async Task SettleAsync(Submission<TEntry> batch, AppendOutcome outcome)
-    {
-        switch (outcome)
-        {
-            case AppendOutcome.Appended appended:
-                _pending.RemoveRange(0, batch.Parts);
-                _views.Confirm(batch, appended, _pending);
-                batch.Settle(outcome);
-                _host.OnViewChanged(tentative: false, confirmed: true);
-                return;
-            case AppendOutcome.Conflict when batch.Expected is null:
-                break;
-            case AppendOutcome.IdReused when batch.Expected is null:
-                throw new CommandIdReusedException(Stream, batch.Invocation.Command);
-            case AppendOutcome.Conflict or AppendOutcome.Duplicate or AppendOutcome.IdReused:
-                _pending.RemoveRange(0, batch.Parts);
-                batch.Settle(outcome);
-                break;
-            default:
-                throw new InvalidOperationException($"Group commit answered {outcome}.");
-        }
-
-        await CatchUpAsync(tentativeChanged: true);
-    }
-
-    /// <summary>Reads in what others wrote, and builds the tentative view anew where that or its own events changed it.</summary>
-    private async Task CatchUpAsync(bool tentativeChanged)
-    {
-        if (await _views.ReadTailAsync() || tentativeChanged)
-        {
-            await _views.RebuildTentativeAsync(_pending);
-            _host.OnViewChanged(tentative: true, confirmed: true);
-        }
     }
 
     private void Break(Exception e)

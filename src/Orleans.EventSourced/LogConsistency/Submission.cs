@@ -29,7 +29,13 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
 
     public AppendOutcome? Outcome { get; private set; }
 
-    public bool IsSettled => Outcome is not null;
+    /// <summary>Why it surely was not written, where that concerns its own caller only.</summary>
+    public LogOverloadedException? Refusal { get; private set; }
+
+    public bool IsSettled => Outcome is not null || Refusal is not null;
+
+    /// <summary>Sent by itself, because an earlier run of the command sent it in another company.</summary>
+    private bool IsAlone { get; set; }
 
     /// <summary>The first of the queue, joined with those behind it that belong to the same command: they are written all or none.</summary>
     public static Submission<TEntry> First(List<Submission<TEntry>> pending)
@@ -37,7 +43,7 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
         var first = pending[0];
         var count = 1;
         var events = first.Events.Count;
-        while (first.Expected is null && count < pending.Count && pending[count].Expected is null && pending[count].Invocation == first.Invocation && pending[count].Turn == first.Turn
+        while (first is { Expected: null, IsAlone: false } && count < pending.Count && pending[count].Expected is null && pending[count].Invocation == first.Invocation && pending[count].Turn == first.Turn
             && events + pending[count].Events.Count <= AppendRequest.MaxEvents)
         {
             events += pending[count++].Events.Count;
@@ -55,6 +61,17 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
 
     /// <summary>What is sent: behind the version insisted on, else behind the one given.</summary>
     public AppendRequest ToRequest(StreamVersion version) => Request.Expecting(ExpectedVersion.Exactly(Expected ?? version));
+
+    public void Refuse(LogOverloadedException refusal) => Refusal = refusal;
+
+    /// <summary>Takes the joined submissions apart: each is sent by itself.</summary>
+    public void Part()
+    {
+        foreach (var part in _joined)
+        {
+            part.IsAlone = true;
+        }
+    }
 
     public void Settle(AppendOutcome outcome)
     {

@@ -43,6 +43,9 @@ internal sealed class Views<TView, TEntry>
 
     public Task SnapshotsWritten => _snapshots.Written;
 
+    /// <summary>The second instance of a mutable state was used up, and is to be folded again from the log.</summary>
+    private bool IsRebuilding => Confirmed is not IFoldedView && _tentative is null && _shadow is null;
+
     private string Fold => Snapshots<TView>.FoldOf(_host.GetType());
 
     /// <summary>The confirmed view with what is pending folded on top.</summary>
@@ -50,6 +53,12 @@ internal sealed class Views<TView, TEntry>
 
     public void ApplyTentatively(List<Submission<TEntry>> pending, Submission<TEntry> submission)
     {
+        if (IsRebuilding)
+        {
+            // The rebuild folds whatever is pending when it ends, before any of it is sent.
+            return;
+        }
+
         var tentative = _tentative ?? MakeTentative(pending);
         foreach (var entry in submission.Entries)
         {
@@ -61,7 +70,7 @@ internal sealed class Views<TView, TEntry>
     public async Task RebuildTentativeAsync(List<Submission<TEntry>> pending)
     {
         _tentative = null;
-        if (Confirmed is not IFoldedView && _shadow is null)
+        if (IsRebuilding)
         {
             await RebuildShadowAsync();
         }
@@ -212,7 +221,13 @@ internal sealed class Views<TView, TEntry>
         var shadow = new TView();
         for (var at = StreamVersion.None; at < Version;)
         {
-            foreach (var recorded in await _services.Loader.ReadAsync(_stream, at, Math.Min(StreamLoader.PageSize, Version.Value - at.Value)))
+            var page = await _services.Loader.ReadAsync(_stream, at, Math.Min(StreamLoader.PageSize, Version.Value - at.Value));
+            if (page.Count == 0)
+            {
+                throw new LogCorruptException($"the stream ends here; version {Version} was confirmed before: the log went back.", _stream, at, LogPosition.Start, "");
+            }
+
+            foreach (var recorded in page)
             {
                 _host.UpdateView(shadow, Decode(recorded));
                 at = recorded.Version;

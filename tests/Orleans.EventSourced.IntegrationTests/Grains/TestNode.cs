@@ -71,12 +71,14 @@ public sealed class TestNode : IAsyncDisposable
     }
 }
 
-/// <summary>Counts what is read through it, and can let something happen just before a read.</summary>
+/// <summary>Counts what is read through it, can let something happen just before a read or an append, and can come to stand for another log.</summary>
 public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
 {
+    private IEventLog _inner = inner;
     private long _streamReads;
     private long _eventsRead;
     private Func<Task>? _beforeNextRead;
+    private Func<Task>? _beforeNextAppend;
 
     public long StreamReads => Interlocked.Read(ref _streamReads);
 
@@ -85,6 +87,12 @@ public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
     /// <summary>Does something once, when a stream is about to be read.</summary>
     public void BeforeNextRead(Func<Task> action) => Interlocked.Exchange(ref _beforeNextRead, action);
 
+    /// <summary>Does something once, when a batch is about to be appended.</summary>
+    public void BeforeNextAppend(Func<Task> action) => Interlocked.Exchange(ref _beforeNextAppend, action);
+
+    /// <summary>From now on the store holds what <paramref name="other"/> holds, as after a backup was restored beneath a running silo.</summary>
+    public void TurnInto(IEventLog other) => _inner = other;
+
     public static void Wrap(IServiceCollection services)
     {
         var store = services.Last(s => s.ServiceType == typeof(IEventLog));
@@ -92,7 +100,15 @@ public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
         services.AddSingleton<IEventLog>(provider => new CountingLog((IEventLog)store.ImplementationFactory!(provider)));
     }
 
-    public Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken) => inner.AppendAsync(batch, cancellationToken);
+    public async Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _beforeNextAppend, null) is { } before)
+        {
+            await before();
+        }
+
+        return await _inner.AppendAsync(batch, cancellationToken);
+    }
 
     public async Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken)
     {
@@ -101,21 +117,21 @@ public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
             await before();
         }
 
-        var pages = await inner.ReadStreamsAsync(reads, cancellationToken);
+        var pages = await _inner.ReadStreamsAsync(reads, cancellationToken);
         Interlocked.Add(ref _streamReads, reads.Count);
         Interlocked.Add(ref _eventsRead, pages.Sum(p => p.Count));
         return pages;
     }
 
-    public Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken) => inner.ReadLogAsync(after, maxEvents, cancellationToken);
+    public Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken) => _inner.ReadLogAsync(after, maxEvents, cancellationToken);
 
-    public Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken) => inner.ReadHeadAsync(cancellationToken);
+    public Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken) => _inner.ReadHeadAsync(cancellationToken);
 
-    public Task<RecordedEvent?> FindCommandAsync(CommandId command, CancellationToken cancellationToken) => inner.FindCommandAsync(command, cancellationToken);
+    public Task<RecordedEvent?> FindCommandAsync(CommandId command, CancellationToken cancellationToken) => _inner.FindCommandAsync(command, cancellationToken);
 
-    public Task<RecordedEvent?> FindEventAsync(EventId id, CancellationToken cancellationToken) => inner.FindEventAsync(id, cancellationToken);
+    public Task<RecordedEvent?> FindEventAsync(EventId id, CancellationToken cancellationToken) => _inner.FindEventAsync(id, cancellationToken);
 
-    public ValueTask DisposeAsync() => inner is IAsyncDisposable d ? d.DisposeAsync() : ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => _inner is IAsyncDisposable d ? d.DisposeAsync() : ValueTask.CompletedTask;
 }
 
 /// <summary>A folder for one test's files, removed afterwards.</summary>
