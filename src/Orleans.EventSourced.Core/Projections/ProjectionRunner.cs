@@ -1,4 +1,3 @@
-using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Core.Projections;
@@ -14,39 +13,32 @@ public sealed class ProjectionRunner<TRow>
     private readonly Projection<TRow> _projection;
     private readonly Slice _slice;
     private readonly IViewTable<TRow> _table;
-    private readonly IEventLog _log;
-    private readonly JsonEventCodec _codec;
-    private readonly ProjectionOptions _options;
+    private readonly LogTail _tail;
     private LogPosition? _position;
-    private (LogPosition After, Task<IReadOnlyList<RecordedEvent>> Page)? _ahead;
 
     /// <param name="projection">The view.</param>
     /// <param name="slice">The share of its rows.</param>
     /// <param name="table">Where they are.</param>
-    /// <param name="log">Where the events are.</param>
-    /// <param name="codec">What reads them.</param>
-    /// <param name="options">Limits; validated by whoever made them.</param>
-    public ProjectionRunner(Projection<TRow> projection, Slice slice, IViewTable<TRow> table, IEventLog log, JsonEventCodec codec, ProjectionOptions options)
+    /// <param name="tail">The log. A step folds one of its pages.</param>
+    public ProjectionRunner(Projection<TRow> projection, Slice slice, IViewTable<TRow> table, LogTail tail)
     {
         ArgumentNullException.ThrowIfNull(projection);
         ArgumentNullException.ThrowIfNull(table);
-        ArgumentNullException.ThrowIfNull(log);
-        ArgumentNullException.ThrowIfNull(codec);
-        ArgumentNullException.ThrowIfNull(options);
-        (_projection, _slice, _table, _log, _codec, _options) = (projection, slice, table, log, codec, options);
+        ArgumentNullException.ThrowIfNull(tail);
+        (_projection, _slice, _table, _tail) = (projection, slice, table, tail);
     }
 
     /// <summary>Takes one step. After an exception the next step opens the table again and goes on from its checkpoint.</summary>
     /// <exception cref="LogUnavailableException">The log or the table could not answer; the step may have been written.</exception>
-    /// <exception cref="LogMisconfiguredException">The table does not fit.</exception>
+    /// <exception cref="LogMisconfiguredException">The table does not fit, or was folded further than the log reaches.</exception>
     /// <exception cref="LogCorruptException">The log has a gap.</exception>
     public async Task<ProjectionStep> StepAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var from = _position ??= await _table.OpenAsync(_slice, cancellationToken).ConfigureAwait(false);
-            var page = await ReadAsync(from, cancellationToken).ConfigureAwait(false);
-            return page.Count == 0 ? new ProjectionStep.AtHead(from) : await FoldAsync(from, page, cancellationToken).ConfigureAwait(false);
+            var from = _position ??= await OpenAsync(cancellationToken).ConfigureAwait(false);
+            var page = await _tail.ReadAsync(from, cancellationToken).ConfigureAwait(false);
+            return page.Events.Count == 0 ? new ProjectionStep.AtHead(from) : await FoldAsync(page, page.Events.Count, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
@@ -55,31 +47,39 @@ public sealed class ProjectionRunner<TRow>
         }
     }
 
-    private async Task<ProjectionStep> FoldAsync(LogPosition from, IReadOnlyList<RecordedEvent> page, CancellationToken cancellationToken)
+    private async Task<LogPosition> OpenAsync(CancellationToken cancellationToken)
+    {
+        var position = await _table.OpenAsync(_slice, cancellationToken).ConfigureAwait(false);
+        var head = (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
+        return position <= head
+            ? position
+            : throw new LogMisconfiguredException($"The view table {_projection.View.Table}, slice {_slice}, was folded up to position {position}, but the log ends at {head}: the log went back, as from a backup. Rebuild the view.");
+    }
+
+    /// <summary>Folds the first <paramref name="count"/> events of a page.</summary>
+    private async Task<ProjectionStep> FoldAsync(TailPage page, int count, CancellationToken cancellationToken)
     {
         try
         {
-            var (events, missing) = Decode(page);
-            if (missing is not null && missing.Value.At == from + 1)
-            {
-                return new ProjectionStep.Unknown(from, missing.Value.Type);
-            }
-
-            return await CommitAsync(from, missing is null ? page[^1].Position : new LogPosition(missing.Value.At.Value - 1), events, page.Count, cancellationToken).ConfigureAwait(false);
+            var (events, missing) = Decode(page, count);
+            return missing is { } unknown && unknown.Index == 0
+                ? new ProjectionStep.Unknown(page.After, unknown.Type)
+                : await CommitAsync(page.After, missing?.Index ?? count, events, cancellationToken).ConfigureAwait(false);
         }
-        catch (ViewFoldException e) when (e.Recorded.Position == from + 1)
+        catch (ViewFoldException e) when (e.Recorded.Position == page.After + 1)
         {
-            return new ProjectionStep.Poisoned(from, e);
+            return new ProjectionStep.Poisoned(page.After, e);
         }
         catch (ViewFoldException e)
         {
             // What comes before the event is good: it is folded without it, and the next step begins at it.
-            return await FoldAsync(from, [.. page.TakeWhile(r => r.Position < e.Recorded.Position)], cancellationToken).ConfigureAwait(false);
+            return await FoldAsync(page, (int)(e.Recorded.Position.Value - page.After.Value - 1), cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<ProjectionStep> CommitAsync(LogPosition from, LogPosition next, List<DecodedEvent> events, int passed, CancellationToken cancellationToken)
+    private async Task<ProjectionStep> CommitAsync(LogPosition from, int passed, List<DecodedEvent> events, CancellationToken cancellationToken)
     {
+        var next = from + passed;
         var routes = new Dictionary<StreamId, ViewRoute?>();
         var steps = await _projection.RouteAsync(events, _slice, _table, routes, cancellationToken).ConfigureAwait(false);
         var before = steps.Count == 0 ? new Dictionary<string, TRow>() : await _table.ReadRowsAsync(steps.Select(s => s.Key).ToHashSet(StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
@@ -106,57 +106,31 @@ public sealed class ProjectionRunner<TRow>
         return [.. rows.Values];
     }
 
-    /// <summary>The events of the page that the view reads, up to the first that this program does not know.</summary>
-    private (List<DecodedEvent> Events, (LogPosition At, UnknownEventTypeException Type)? Missing) Decode(IReadOnlyList<RecordedEvent> page)
+    /// <summary>The events that the view reads, up to the first that this program does not know.</summary>
+    private (List<DecodedEvent> Events, (int Index, UnknownEventTypeException Type)? Missing) Decode(TailPage page, int count)
     {
-        var events = new List<DecodedEvent>(page.Count);
-        foreach (var recorded in page)
+        var events = new List<DecodedEvent>(count);
+        for (var i = 0; i < count; i++)
         {
-            if (_codec.Types.TryFind(recorded.Type, out var entry) && !entry.Type.IsAssignableTo(_projection.Events))
+            if (!page.MayBe(i, _projection.Events))
             {
                 continue;
             }
 
             try
             {
-                events.Add(new DecodedEvent(recorded, _codec.Decode(recorded)));
+                events.Add(new DecodedEvent(page.Events[i], page.Decode(i)));
             }
             catch (UnknownEventTypeException e)
             {
-                return (events, (recorded.Position, e));
+                return (events, (i, e));
             }
             catch (LogCorruptException e)
             {
-                throw ViewFoldException.Of(recorded, e);
+                throw ViewFoldException.Of(page.Events[i], e);
             }
         }
 
         return (events, null);
-    }
-
-    /// <summary>The page after <paramref name="from"/>; the one behind it is read meanwhile.</summary>
-    private async Task<IReadOnlyList<RecordedEvent>> ReadAsync(LogPosition from, CancellationToken cancellationToken)
-    {
-        var ahead = _ahead;
-        _ahead = null;
-        var page = ahead is { } read && read.After == from ? await read.Page.ConfigureAwait(false) : await _log.ReadLogAsync(from, _options.StepEvents, cancellationToken).ConfigureAwait(false);
-        for (var i = 0; i < page.Count; i++)
-        {
-            if (page[i].Position != from + (i + 1))
-            {
-                throw new LogCorruptException($"position {from + (i + 1)} was expected here: an event is missing.", page[i].Stream, page[i].Version, page[i].Position, page[i].Type);
-            }
-        }
-
-        if (page.Count >= _options.StepEvents)
-        {
-            var next = _log.ReadLogAsync(page[^1].Position, _options.StepEvents, cancellationToken);
-
-            // It may never be asked for; its failure then concerns nobody.
-            _ = next.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
-            _ahead = (page[^1].Position, next);
-        }
-
-        return page;
     }
 }

@@ -124,5 +124,7 @@ internal sealed class Bank
     }
 
     public ProjectionRunner<TRow> Runner<TRow>(Projection<TRow> projection, IViewTable<TRow> table, Slice? slice = null, int stepEvents = 7)
-        where TRow : class => new(projection, slice ?? Slice.Whole, table, Log, Codec, new ProjectionOptions { StepEvents = stepEvents });
+        where TRow : class => new(projection, slice ?? Slice.Whole, table, Tail(stepEvents));
+
+    public LogTail Tail(int pageEvents = 7) => new(Log, Codec, new LogTailOptions { PageEvents = pageEvents }, TimeProvider.System);
 }

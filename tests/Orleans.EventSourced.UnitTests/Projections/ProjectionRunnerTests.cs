@@ -127,6 +127,20 @@ public sealed class ProjectionRunnerTests
     }
 
     [Fact]
+    public async Task a_view_that_was_folded_further_than_the_log_reaches_says_so_and_stays_as_it_is()
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Deposited(5));
+        var table = new InMemoryViewTable<AccountRow>();
+        await ToHeadAsync(_bank.Runner(Accounts, table));
+
+        var restored = new Bank();
+        await restored.AppendAsync("a", new Opened("y"));
+        var e = await Assert.ThrowsAsync<LogMisconfiguredException>(() => restored.Runner(Accounts, table).StepAsync(CancellationToken.None));
+        Assert.Contains("the log ends at 1", e.Message, StringComparison.Ordinal);
+        Assert.Equal("x", table.Rows["a"].Row.Branch);
+    }
+
+    [Fact]
     public async Task events_of_other_families_move_the_checkpoint_alone()
     {
         await _bank.AppendAsync("sky", "weather", new WeatherChanged(), new WeatherChanged());

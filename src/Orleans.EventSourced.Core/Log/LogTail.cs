@@ -1,0 +1,176 @@
+using Orleans.EventSourced.Core.Events;
+
+namespace Orleans.EventSourced.Core.Log;
+
+/// <summary>
+/// Stage 7 of the data's way: the log as ordered pages, for all who follow it in one process. They share what is read and decoded, and wait for new events without
+/// asking the store each by itself. Positions have no gaps, so a page is whatever comes next. Safe for concurrent use.
+/// </summary>
+public sealed class LogTail
+{
+    /// <summary>How many pages are kept for those who come a little later.</summary>
+    public const int PagesKept = 8;
+
+    private readonly IEventLog _log;
+    private readonly JsonEventCodec _codec;
+    private readonly LogTailOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<LogPosition, Task<TailPage>> _pages = [];
+    private readonly Queue<LogPosition> _order = new();
+    private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task<LogHead>? _poll;
+    private long _polled;
+    private LogPosition _head;
+
+    /// <param name="log">The log to follow.</param>
+    /// <param name="codec">What reads the events.</param>
+    /// <param name="options">Limits; validated by whoever made them.</param>
+    /// <param name="time">The clock of the poll.</param>
+    public LogTail(IEventLog log, JsonEventCodec codec, LogTailOptions options, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(log);
+        ArgumentNullException.ThrowIfNull(codec);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(time);
+        (_log, _codec, _options, _time) = (log, codec, options, time);
+    }
+
+    /// <summary>The last position that this process has heard of; the log may be further.</summary>
+    public LogPosition Head
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _head;
+            }
+        }
+    }
+
+    /// <summary>The events after <paramref name="after"/>: a page of them, fewer near the head, none at it.</summary>
+    /// <param name="after">Where the reader stands: 0, or the last position of the page before.</param>
+    /// <param name="cancellationToken">Ends the wait, not the read, which others may share.</param>
+    /// <exception cref="LogUnavailableException">The log could not answer.</exception>
+    /// <exception cref="LogCorruptException">An event is missing.</exception>
+    public async Task<TailPage> ReadAsync(LogPosition after, CancellationToken cancellationToken)
+    {
+        var page = await PageAsync(after).WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (page.Events.Count > 0)
+        {
+            Signal(page.Last);
+        }
+
+        if (page.Events.Count >= _options.PageEvents)
+        {
+            // Read while this one is folded. Its failure concerns whoever asks for it.
+            _ = PageAsync(page.Last);
+        }
+
+        return page;
+    }
+
+    /// <summary>Completes when the log has events after <paramref name="after"/>, as a signal or the poll says.</summary>
+    /// <exception cref="LogUnavailableException">The poll got no answer.</exception>
+    public async Task WaitAsync(LogPosition after, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task moved;
+            lock (_gate)
+            {
+                if (_head > after)
+                {
+                    return;
+                }
+
+                moved = _moved.Task;
+            }
+
+            try
+            {
+                await moved.WaitAsync(_options.PollInterval, _time, cancellationToken).ConfigureAwait(false);
+            }
+            catch (TimeoutException)
+            {
+                await PollAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>The log's head, as the store says now.</summary>
+    /// <exception cref="LogUnavailableException">The log could not answer.</exception>
+    public async Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken)
+    {
+        var head = await _log.ReadHeadAsync(cancellationToken).ConfigureAwait(false);
+        Signal(head.Position);
+        return head;
+    }
+
+    /// <summary>Tells that the log reaches to <paramref name="position"/>, by whoever knows: group commit, or another process.</summary>
+    public void Signal(LogPosition position)
+    {
+        TaskCompletionSource moved;
+        lock (_gate)
+        {
+            if (position <= _head)
+            {
+                return;
+            }
+
+            _head = position;
+            moved = _moved;
+            _moved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        moved.SetResult();
+    }
+
+    /// <summary>One question to the store for all who wait.</summary>
+    private Task<LogHead> PollAsync()
+    {
+        lock (_gate)
+        {
+            if (_poll is null || (_poll.IsCompleted && _time.GetElapsedTime(_polled) > _options.PollInterval / 2))
+            {
+                _polled = _time.GetTimestamp();
+                _poll = ReadHeadAsync(CancellationToken.None);
+            }
+
+            return _poll;
+        }
+    }
+
+    private Task<TailPage> PageAsync(LogPosition after)
+    {
+        lock (_gate)
+        {
+            // An empty page says only that there was nothing then; a failed one, that it must be asked for again.
+            if (_pages.TryGetValue(after, out var known) && (!known.IsCompleted || (known.IsCompletedSuccessfully && known.Result.Events.Count > 0)))
+            {
+                return known;
+            }
+
+            if (known is null)
+            {
+                _order.Enqueue(after);
+                if (_order.Count > PagesKept)
+                {
+                    _pages.Remove(_order.Dequeue());
+                }
+            }
+
+            var page = LoadAsync(after);
+            _pages[after] = page;
+            _ = page.ContinueWith(static t => t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            return page;
+        }
+    }
+
+    private async Task<TailPage> LoadAsync(LogPosition after)
+    {
+        // Started under the lock: the store must not be called there.
+        await Task.Yield();
+        return new TailPage(after, await _log.ReadLogAsync(after, _options.PageEvents, CancellationToken.None).ConfigureAwait(false), _codec);
+    }
+}
