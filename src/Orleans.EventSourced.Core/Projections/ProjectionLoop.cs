@@ -1,0 +1,189 @@
+using Microsoft.Extensions.Logging;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Core.Projections;
+
+/// <summary>Runs one slice of a projection for as long as it is wanted: steps, waits for the log, tries again after failures, stops at an event that its fold refuses.</summary>
+public abstract partial class ProjectionLoop
+{
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
+    private readonly Lock _gate = new();
+    private readonly LogTail _tail;
+    private readonly ProjectionOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Action<ProjectionStatus>? _changed;
+    private TaskCompletionSource _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ProjectionStatus _status;
+
+    private protected ProjectionLoop(ViewId view, Slice slice, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed)
+    {
+        (_tail, _options, _time, _logger, _changed) = (tail, options, time, logger, changed);
+        _status = new ProjectionStatus(view, slice, ProjectionState.Starting, LogPosition.Start, tail.Head, null, LogPosition.Start, 0, time.GetUtcNow());
+    }
+
+    /// <summary>Where it stands now.</summary>
+    public ProjectionStatus Status
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _status with { Head = _tail.Head > _status.Position ? _tail.Head : _status.Position };
+            }
+        }
+    }
+
+    /// <summary>Runs until it is cancelled. Nothing that a step does ends it.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (true)
+            {
+                await OneAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Its end.
+        }
+    }
+
+    /// <summary>Tries again at once, where it is stopped or waits before its next try.</summary>
+    public void Resume()
+    {
+        TaskCompletionSource resumed;
+        lock (_gate)
+        {
+            resumed = _resumed;
+            _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        resumed.SetResult();
+    }
+
+    private protected abstract Task<ProjectionStep> StepAsync(CancellationToken cancellationToken);
+
+    private async Task OneAsync(CancellationToken cancellationToken)
+    {
+        ProjectionStep step;
+        try
+        {
+            step = await StepAsync(cancellationToken).ConfigureAwait(false);
+            if (step is ProjectionStep.AtHead head)
+            {
+                Report(head.Position, ProjectionState.Live);
+                await _tail.WaitAsync(head.Position, cancellationToken).ConfigureAwait(false);
+                return;
+            }
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            await RetryAsync(Status.Position, ProjectionState.Retrying, e.Message, LogPosition.Start, e, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        switch (step)
+        {
+            case ProjectionStep.Advanced(var position, _):
+                Report(position, position < _tail.Head ? ProjectionState.CatchingUp : ProjectionState.Live);
+                break;
+            case ProjectionStep.Overtaken(var position):
+                // Its twin will be deactivated; until then they take turns.
+                Overtaken(_logger, Name, position.Value);
+                Report(position, ProjectionState.CatchingUp);
+                await Task.Delay(FirstDelay, _time, cancellationToken).ConfigureAwait(false);
+                break;
+            case ProjectionStep.Unknown(var position, var missing):
+                await RetryAsync(position, ProjectionState.WaitingForNewerProgram, missing.Message, position + 1, missing, cancellationToken).ConfigureAwait(false);
+                break;
+            case ProjectionStep.Poisoned(var position, var fault):
+                var state = Status.Attempts + 1 < _options.Attempts ? ProjectionState.Retrying : ProjectionState.Stopped;
+                await RetryAsync(position, state, fault.Message, fault.Recorded.Position, fault, cancellationToken).ConfigureAwait(false);
+                break;
+            default:
+                throw new InvalidOperationException($"A step came to {step}.");
+        }
+    }
+
+    private string Name => $"{_status.View.Table}/{_status.Slice}";
+
+    private async Task RetryAsync(LogPosition position, ProjectionState state, string fault, LogPosition at, Exception cause, CancellationToken cancellationToken)
+    {
+        Task resumed;
+        int attempts;
+        lock (_gate)
+        {
+            attempts = _status.Position == position ? _status.Attempts + 1 : 1;
+            resumed = _resumed.Task;
+        }
+
+        Report(position, state, fault, at, attempts);
+        if (state == ProjectionState.Stopped)
+        {
+            Stopped(_logger, Name, attempts, cause);
+            await resumed.WaitAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        if (attempts == 1 || double.IsInteger(Math.Log2(attempts)))
+        {
+            Retrying(_logger, Name, attempts, cause);
+        }
+
+        var delay = FirstDelay * Math.Pow(2, Math.Min(attempts - 1, 10));
+        try
+        {
+            await resumed.WaitAsync(delay < LongestDelay ? delay : LongestDelay, _time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // The time to try again.
+        }
+    }
+
+    private void Report(LogPosition position, ProjectionState state, string? fault = null, LogPosition faultAt = default, int attempts = 0)
+    {
+        ProjectionStatus status;
+        lock (_gate)
+        {
+            var since = state == _status.State ? _status.Since : _time.GetUtcNow();
+            status = _status = _status with { State = state, Position = position, Fault = fault, FaultAt = faultAt, Attempts = attempts, Since = since };
+        }
+
+        _changed?.Invoke(status);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Projection {Name} could not go on (try {Try}); it tries again by itself")]
+    private static partial void Retrying(ILogger logger, string name, int @try, Exception cause);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Projection {Name} stands still after {Tries} tries at one event; its rows stay as they are, everything else goes on. Mend the fold or skip the event, then resume it")]
+    private static partial void Stopped(ILogger logger, string name, int tries, Exception cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Another runner of projection {Name} has moved its checkpoint to {Position}; this one goes on from there")]
+    private static partial void Overtaken(ILogger logger, string name, long position);
+}
+
+/// <summary>The loop of one slice of a view.</summary>
+/// <typeparam name="TRow">The class of a row.</typeparam>
+public sealed class ProjectionLoop<TRow> : ProjectionLoop
+    where TRow : class
+{
+    private readonly ProjectionRunner<TRow> _runner;
+
+    /// <param name="projection">The view.</param>
+    /// <param name="slice">The share of its rows.</param>
+    /// <param name="table">Where they are.</param>
+    /// <param name="tail">The log.</param>
+    /// <param name="options">When to stop; validated by whoever made them.</param>
+    /// <param name="time">The clock of waits between tries.</param>
+    /// <param name="logger">Where failures are told.</param>
+    /// <param name="changed">Told of every change, in order, on the loop's own thread: it must be quick and not throw.</param>
+    public ProjectionLoop(Projection<TRow> projection, Slice slice, IViewTable<TRow> table, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed = null)
+        : base((projection ?? throw new ArgumentNullException(nameof(projection))).View, slice, tail, options, time, logger, changed) =>
+        _runner = new ProjectionRunner<TRow>(projection, slice, table, tail);
+
+    private protected override Task<ProjectionStep> StepAsync(CancellationToken cancellationToken) => _runner.StepAsync(cancellationToken);
+}

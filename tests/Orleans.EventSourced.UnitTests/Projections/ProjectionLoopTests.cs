@@ -1,0 +1,126 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
+using Xunit;
+
+namespace Orleans.EventSourced.UnitTests.Projections;
+
+public sealed class ProjectionLoopTests : IAsyncDisposable
+{
+    private static readonly Projection<AccountRow> Accounts = Projection.Of<AccountRow, AccountEvent>();
+    private readonly Bank _bank = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Channel<ProjectionStatus> _seen = Channel.CreateUnbounded<ProjectionStatus>();
+    private readonly LogTail _tail;
+    private Task _run = Task.CompletedTask;
+
+    public ProjectionLoopTests() => _tail = new LogTail(_bank.Log, _bank.Codec, new LogTailOptions(), _time);
+
+    [Fact]
+    public async Task it_follows_the_log_as_signals_come()
+    {
+        await _bank.AppendAsync("a", new Opened("x"));
+        var table = new InMemoryViewTable<AccountRow>();
+        Start(table);
+        Assert.Equal(1, (await SeeAsync(s => s.State == ProjectionState.Live)).Position.Value);
+
+        await _bank.AppendAsync("a", new Deposited(5));
+        _tail.Signal(new LogPosition(2));
+        Assert.Equal(0, (await SeeAsync(s => s.Position.Value == 2)).Behind);
+        Assert.Equal(5, table.Rows["a"].Row.Balance);
+    }
+
+    [Fact]
+    public async Task it_stops_at_an_event_that_its_fold_refuses_and_tries_it_again_when_resumed()
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Cursed());
+        await _bank.AppendAsync("a", new Deposited(5));
+        var loop = Start(new InMemoryViewTable<AccountRow>());
+        var stopped = await SeeAsync(s => s.State == ProjectionState.Stopped);
+        Assert.Equal((1L, 2L, 3), (stopped.Position.Value, stopped.FaultAt.Value, stopped.Attempts));
+        Assert.Contains("account-cursed", stopped.Fault, StringComparison.Ordinal);
+        Assert.Equal(2, loop.Status.Behind);
+
+        loop.Resume();
+        Assert.Equal(4, (await SeeAsync(s => s.Attempts == 4)).Attempts);
+        Assert.Equal(ProjectionState.Stopped, loop.Status.State);
+    }
+
+    [Fact]
+    public async Task an_event_of_a_newer_program_is_waited_for_and_never_stops_it()
+    {
+        var (stream, command) = (new StreamId("account", "a"), CommandId.New(TimeProvider.System));
+        await _bank.Log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, [new NewEvent(EventId.Derive(command, stream, 0), "account-split", 1, "{}"u8.ToArray(), new EventMetadata(command).ToJson())])], CancellationToken.None);
+        Start(new InMemoryViewTable<AccountRow>());
+        var waiting = await SeeAsync(s => s.Attempts == 5);
+        Assert.Equal((ProjectionState.WaitingForNewerProgram, 1L), (waiting.State, waiting.FaultAt.Value));
+    }
+
+    [Fact]
+    public async Task while_the_table_does_not_answer_it_tries_again_and_then_loses_nothing()
+    {
+        await _bank.LiveAsync(seed: 7, commits: 50);
+        var table = new UnavailableTable(new InMemoryViewTable<AccountRow>());
+        Start(table);
+        Assert.Equal("not now", (await SeeAsync(s => s is { State: ProjectionState.Retrying, Attempts: 4 })).Fault);
+        table.Answers = true;
+        var live = await SeeAsync(s => s.State == ProjectionState.Live);
+        Assert.Equal((null, 0), (live.Fault, live.Attempts));
+        Assert.Equal(_bank.Accounts, table.Inner.Rows.ToDictionary(r => r.Key, r => r.Value.Row, StringComparer.Ordinal));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _run;
+        _stop.Dispose();
+    }
+
+    private ProjectionLoop Start(IViewTable<AccountRow> table)
+    {
+        var loop = new ProjectionLoop<AccountRow>(Accounts, Slice.Whole, table, _tail, new ProjectionOptions(), _time, NullLogger.Instance, s => _seen.Writer.TryWrite(s));
+        _run = loop.RunAsync(_stop.Token);
+        return loop;
+    }
+
+    /// <summary>The first status that is like that; the clock runs meanwhile.</summary>
+    private async Task<ProjectionStatus> SeeAsync(Func<ProjectionStatus, bool> wanted)
+    {
+        var deadline = TimeProvider.System.GetTimestamp() + (20 * TimeProvider.System.TimestampFrequency);
+        ProjectionStatus? last = null;
+        while (true)
+        {
+            while (_seen.Reader.TryRead(out var status))
+            {
+                last = status;
+                if (wanted(status))
+                {
+                    return status;
+                }
+            }
+
+            Assert.True(TimeProvider.System.GetTimestamp() < deadline, $"Not seen in time; last was {last}.");
+            _time.Advance(TimeSpan.FromMilliseconds(20));
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+        }
+    }
+
+    private sealed class UnavailableTable(InMemoryViewTable<AccountRow> inner) : IViewTable<AccountRow>
+    {
+        public InMemoryViewTable<AccountRow> Inner => inner;
+
+        public bool Answers { get; set; }
+
+        public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken) => Answers ? inner.OpenAsync(slice, cancellationToken) : throw new LogUnavailableException("not now");
+
+        public Task<IReadOnlyDictionary<string, AccountRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => inner.ReadRowsAsync(keys, cancellationToken);
+
+        public Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken) => inner.ReadRoutesAsync(slice, streams, cancellationToken);
+
+        public Task<bool> CommitAsync(ViewCommit<AccountRow> commit, CancellationToken cancellationToken) => inner.CommitAsync(commit, cancellationToken);
+    }
+}
