@@ -19,6 +19,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private readonly GroupCommitOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<GroupCommit> _logger;
+    private readonly Action<LogPosition>? _committed;
     private readonly Lock _gate = new();
     private readonly Dictionary<StreamId, Lane> _lanes = [];
     private readonly Queue<Lane> _ready = new();
@@ -35,7 +36,8 @@ public sealed partial class GroupCommit : IAsyncDisposable
     /// <param name="options">Limits; validated by whoever made them.</param>
     /// <param name="time">The clock of back-off and of the bound on doubt.</param>
     /// <param name="logger">Where retries and doubts are told.</param>
-    public GroupCommit(IEventLog log, GroupCommitOptions options, TimeProvider time, ILogger<GroupCommit> logger)
+    /// <param name="committed">Told of each commit's last position, after the commit, perhaps not in order: it must be quick and not throw. Null: nobody is.</param>
+    public GroupCommit(IEventLog log, GroupCommitOptions options, TimeProvider time, ILogger<GroupCommit> logger, Action<LogPosition>? committed = null)
     {
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(options);
@@ -45,6 +47,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
         _options = options;
         _time = time;
         _logger = logger;
+        _committed = committed;
         _gatherTimer = time.CreateTimer(_ => StopGathering(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -261,6 +264,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
                     batch[i].Complete(outcomes[i]);
                 }
 
+                Tell(outcomes);
                 return;
             }
             catch (LogRequestRefusedException e) when (batch.Count > 1 && !attempt.InDoubt)
@@ -281,6 +285,14 @@ public sealed partial class GroupCommit : IAsyncDisposable
                 batch.ForEach(p => p.Fail(failure));
                 return;
             }
+        }
+    }
+
+    private void Tell(IReadOnlyList<AppendOutcome> outcomes)
+    {
+        if (_committed is not null && outcomes.OfType<AppendOutcome.Appended>().LastOrDefault() is { } last)
+        {
+            _committed(last.Position);
         }
     }
 

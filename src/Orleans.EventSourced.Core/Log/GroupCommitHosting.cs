@@ -9,7 +9,9 @@ namespace Orleans.EventSourced.Core.Log;
 public static class GroupCommitHosting
 {
     /// <summary>Adds one <see cref="GroupCommit"/> over the registered <see cref="IEventLog"/>, with validated <see cref="GroupCommitOptions"/>.</summary>
-    public static IServiceCollection AddGroupCommit(this IServiceCollection services)
+    /// <param name="services">The services.</param>
+    /// <param name="committed">Who is told of commits; see the constructor. Null: nobody.</param>
+    public static IServiceCollection AddGroupCommit(this IServiceCollection services, Func<IServiceProvider, Action<LogPosition>>? committed = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<GroupCommitOptions>, GroupCommitOptions.Validator>());
@@ -17,7 +19,8 @@ public static class GroupCommitHosting
             provider.GetRequiredService<IEventLog>(),
             provider.GetRequiredService<IOptions<GroupCommitOptions>>().Value,
             provider.GetService<TimeProvider>() ?? TimeProvider.System,
-            provider.GetRequiredService<ILogger<GroupCommit>>()));
+            provider.GetRequiredService<ILogger<GroupCommit>>(),
+            committed?.Invoke(provider)));
         return services;
     }
 }

@@ -1,10 +1,13 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.LogConsistency;
+using Orleans.EventSourced.Projections;
 using Orleans.EventSourcing;
 using Orleans.Serialization;
 
@@ -28,11 +31,12 @@ public static class EventSourcingHosting
         services.AddOptions<GroupCommitOptions>().ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<EventSourcingOptions>, EventSourcingOptions.Validator>());
         services.TryAddSingleton(TimeProvider.System);
-        services.AddGroupCommit();
+        services.AddGroupCommit(provider => provider.GetRequiredService<CommitSignals>().Committed);
         services.TryAddSingleton(provider => new StreamLoader(provider.GetRequiredService<IEventLog>()));
         services.TryAddSingleton(provider => new JsonEventCodec(provider.GetRequiredService<IOptions<EventSourcingOptions>>().Value.EventTypes!));
         services.TryAddSingleton<EventSourcingServices>();
         AddProvider(services);
+        AddProjections(silo);
         services.AddSingleton<IConfigurationValidator, JournaledGrains>();
         services.AddSingleton<IConfigureGrainContextProvider, MigrationConfigurator>();
         services.Configure<ExceptionSerializationOptions>(o =>
@@ -43,6 +47,42 @@ public static class EventSourcingHosting
         silo.AddIncomingGrainCallFilter<IncomingCommandFilter>();
         silo.AddOutgoingGrainCallFilter<OutgoingCommandFilter>();
         return silo;
+    }
+
+    /// <summary>
+    /// Keeps the rows of a view up to the log in the cluster, by as many runners as it has slices.
+    /// </summary>
+    /// <param name="silo">The silo builder.</param>
+    /// <param name="projection">The view and its fold.</param>
+    /// <param name="slices">Into how many shares its rows are divided, 1 to <see cref="Slice.MaxCount"/>. It is kept with the table: another number needs a new version of the view.</param>
+    /// <typeparam name="TRow">The class of a row.</typeparam>
+    public static ISiloBuilder AddView<TRow>(this ISiloBuilder silo, Projection<TRow> projection, int slices = 1)
+        where TRow : class
+    {
+        ArgumentNullException.ThrowIfNull(silo);
+        ArgumentNullException.ThrowIfNull(projection);
+        _ = new Slice(0, slices);
+        silo.Services.AddSingleton<RegisteredView>(provider => new RegisteredView<TRow>(
+            projection,
+            slices,
+            provider.GetRequiredService<IViewTable<TRow>>(),
+            provider.GetRequiredService<LogTail>(),
+            provider.GetRequiredService<IOptions<ProjectionOptions>>().Value,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>()));
+        return silo;
+    }
+
+    private static void AddProjections(ISiloBuilder silo)
+    {
+        var services = silo.Services;
+        services.AddProjections();
+        services.TryAddSingleton<CommitSignals>();
+        services.TryAddSingleton<RegisteredViews>();
+        services.TryAddSingleton<Checkpoints>();
+        services.TryAddSingleton(provider => new ProjectionControl(provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>()));
+        services.TryAddSingleton<ViewKeeperClient>();
+        silo.AddGrainService<ViewKeeper>();
     }
 
     private static void AddProvider(IServiceCollection services)

@@ -37,13 +37,13 @@ public sealed class TestNode : IAsyncDisposable
 
     public static Task<TestNode> StartAsync(string path) => StartAsync(services => services.AddSqliteEventLog(o => o.Path = path));
 
-    public static async Task<TestNode> StartPostgresAsync(string connectionString, TestNode? beside = null)
+    public static async Task<TestNode> StartPostgresAsync(string connectionString, TestNode? beside = null, Action<ISiloBuilder>? views = null)
     {
         await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = connectionString }, CancellationToken.None);
-        return await StartAsync(services => services.AddPostgresEventLog(o => o.ConnectionString = connectionString), beside: beside);
+        return await StartAsync(services => services.AddPostgresEventLog(o => o.ConnectionString = connectionString), beside: beside, views: views);
     }
 
-    public static async Task<TestNode> StartAsync(Action<IServiceCollection> store, Action<EventSourcingOptions>? configure = null, TestNode? beside = null)
+    public static async Task<TestNode> StartAsync(Action<IServiceCollection> store, Action<EventSourcingOptions>? configure = null, TestNode? beside = null, Action<ISiloBuilder>? views = null)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         builder.Logging.SetMinimumLevel(LogLevel.None);
@@ -58,6 +58,7 @@ public sealed class TestNode : IAsyncDisposable
                 o.EventTypes = Types;
                 configure?.Invoke(o);
             });
+            views?.Invoke(silo);
         });
         var host = builder.Build();
         await host.StartAsync();

@@ -1,0 +1,87 @@
+using Orleans.Concurrency;
+using Orleans.EventSourced.Core.Projections;
+using Orleans.Placement;
+using Orleans.Runtime.Placement;
+
+namespace Orleans.EventSourced.Projections;
+
+/// <summary>Owns the loop of one slice of a view in the cluster. Its key is <c>table/slice</c>.</summary>
+[Alias("Orleans.EventSourced.IProjectionGrain")]
+internal interface IProjectionGrain : IGrainWithStringKey
+{
+    /// <summary>Runs the loop, at the silo that should have it: elsewhere the grain moves there.</summary>
+    [Alias("Wake")]
+    Task WakeAsync(SiloAddress owner);
+
+    /// <summary>Where the slice stands.</summary>
+    [Alias("GetStatus"), AlwaysInterleave]
+    Task<ProjectionReport> GetStatusAsync();
+
+    /// <summary>Tries again at once what it stands still at or waits for.</summary>
+    [Alias("Resume")]
+    Task ResumeAsync();
+}
+
+/// <summary>A slice's status, as it travels between silos.</summary>
+[GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ProjectionReport")]
+internal sealed record ProjectionReport(
+    [property: Id(0)] ProjectionState State,
+    [property: Id(1)] long Position,
+    [property: Id(2)] long Head,
+    [property: Id(3)] string? Fault,
+    [property: Id(4)] long FaultAt,
+    [property: Id(5)] int Attempts,
+    [property: Id(6)] DateTimeOffset Since,
+    [property: Id(7)] SiloAddress Silo);
+
+/// <summary>Thin: the loop runs beside it on the thread pool, so that folding does not hold up the grain's turns.</summary>
+[GrainType("es-projection"), PreferLocalPlacement, KeepAlive]
+internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpoints, ILocalSiloDetails silo) : Grain, IProjectionGrain, IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private ProjectionLoop? _loop;
+    private Task _run = Task.CompletedTask;
+
+    /// <summary>The key of the grain that owns a slice.</summary>
+    public static string KeyOf(ViewId view, int slice) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{view.Table}/{slice}");
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        var key = this.GetPrimaryKeyString().Split('/');
+        var view = views.Find(key[0]) ?? throw new InvalidOperationException($"This silo's program does not know the view table '{key[0]}'.");
+        _loop = view.Loop(new Slice(int.Parse(key[1], System.Globalization.CultureInfo.InvariantCulture), view.Slices), checkpoints.Report);
+        _run = Task.Run(() => _loop.RunAsync(_stop.Token), CancellationToken.None);
+        return Task.CompletedTask;
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync();
+        await _run;
+    }
+
+    public Task WakeAsync(SiloAddress owner)
+    {
+        if (owner != silo.SiloAddress)
+        {
+            RequestContext.Set(IPlacementDirector.PlacementHintKey, owner);
+            MigrateOnIdle();
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task<ProjectionReport> GetStatusAsync()
+    {
+        var s = _loop!.Status;
+        return Task.FromResult(new ProjectionReport(s.State, s.Position.Value, s.Head.Value, s.Fault, s.FaultAt.Value, s.Attempts, s.Since, silo.SiloAddress));
+    }
+
+    public Task ResumeAsync()
+    {
+        _loop!.Resume();
+        return Task.CompletedTask;
+    }
+
+    public void Dispose() => _stop.Dispose();
+}
