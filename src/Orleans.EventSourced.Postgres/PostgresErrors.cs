@@ -33,6 +33,8 @@ internal static class PostgresErrors
     {
         PostgresException p when p.SqlState.StartsWith("42", StringComparison.Ordinal) =>
             new LogMisconfiguredException($"PostgreSQL does not hold the log this program expects ({p.SqlState} {p.MessageText}); were its migrations run?", p),
+        PostgresException { SqlState: "XX001" or "XX002" } p =>
+            new LogMisconfiguredException($"PostgreSQL finds the log's tables damaged ({p.SqlState} {p.MessageText}). Restore them from a backup.", p),
         _ => new LogUnavailableException("PostgreSQL could not answer a read.", e),
     };
 

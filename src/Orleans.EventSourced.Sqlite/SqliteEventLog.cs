@@ -121,7 +121,18 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
         using var reader = command.ExecuteReader();
         while (reader.Read())
         {
-            events.Add(new RecordedEvent(
+            events.Add(Event(reader));
+        }
+
+        return events;
+    }
+
+    /// <exception cref="LogCorruptException">The row is no event.</exception>
+    private static RecordedEvent Event(SqliteDataReader reader)
+    {
+        try
+        {
+            return new RecordedEvent(
                 new LogPosition(reader.GetInt64(0)),
                 new StreamId(reader.GetString(1)),
                 new StreamVersion(reader.GetInt32(2)),
@@ -130,10 +141,12 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
                 reader.GetInt16(5),
                 reader.GetFieldValue<byte[]>(6),
                 reader.GetFieldValue<byte[]>(7),
-                HashLink.FromMicroseconds(reader.GetInt64(8))));
+                HashLink.FromMicroseconds(reader.GetInt64(8)));
         }
-
-        return events;
+        catch (Exception e) when (e is not SqliteException)
+        {
+            throw new LogCorruptException($"its row is no event: {e.Message}", new StreamId(reader.GetString(1)), new StreamVersion(reader.GetInt32(2)), new LogPosition(reader.GetInt64(0)), reader.GetString(4), e);
+        }
     }
 
     private Task<T> ReadAsync<T>(Func<SqliteSession, T> read, CancellationToken cancellationToken)

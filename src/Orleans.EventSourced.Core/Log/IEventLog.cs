@@ -25,6 +25,7 @@ public interface IEventLog
     /// one list a request, in order; a stream without events gives an empty one.
     /// </summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    /// <exception cref="LogCorruptException">A row of one of the streams is no event; the others can be read without it.</exception>
     Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken);
 
     /// <summary>
@@ -32,6 +33,7 @@ public interface IEventLog
     /// on to the end of the last one's commit. Empty at the head.
     /// </summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    /// <exception cref="LogCorruptException">A row among them is no event.</exception>
     Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken);
 
     /// <summary>The last commit and the identity of the log.</summary>

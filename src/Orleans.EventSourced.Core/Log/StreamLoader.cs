@@ -22,7 +22,7 @@ public sealed class StreamLoader(IEventLog log)
     /// The events of a stream after <paramref name="after"/>, at most <paramref name="maxEvents"/>, in version order and without gap.
     /// </summary>
     /// <exception cref="LogUnavailableException">The log could not answer.</exception>
-    /// <exception cref="LogCorruptException">A version is missing.</exception>
+    /// <exception cref="LogCorruptException">A version is missing, or its row cannot be read.</exception>
     public async Task<IReadOnlyList<RecordedEvent>> ReadAsync(StreamId stream, StreamVersion after, int maxEvents = PageSize)
     {
         var pending = new Pending(new StreamRead(stream, after, maxEvents));
@@ -82,13 +82,11 @@ public sealed class StreamLoader(IEventLog log)
                 batch[i].Answer.TrySetResult(pages[i]);
             }
         }
-        catch (LogCorruptException) when (batch.Count > 1)
+        catch (Exception e) when (batch.Count > 1 && e is not (LogUnavailableException or LogOverloadedException))
         {
-            // One unreadable row must not keep other grains from activating.
-            foreach (var alone in batch)
-            {
-                await ReadBatchAsync([alone]).ConfigureAwait(false);
-            }
+            // One unreadable row must not keep other grains from activating, whatever it makes the store throw. A store that is away would fail the halves just so.
+            await ReadBatchAsync(batch.GetRange(0, batch.Count / 2)).ConfigureAwait(false);
+            await ReadBatchAsync(batch.GetRange(batch.Count / 2, batch.Count - (batch.Count / 2))).ConfigureAwait(false);
         }
         catch (Exception e)
         {

@@ -80,6 +80,21 @@ public sealed class SqliteLaws : IAsyncLifetime
         Assert.Throws<LogMisconfiguredException>(() => new SqliteEventLog(foreign, TimeProvider.System));
     }
 
+    [Theory]
+    [InlineData("zeroblob(16)", "1")]
+    [InlineData("randomblob(16)", "40000")]
+    public async Task a_row_that_is_no_event_is_told_by_stream_and_version(string id, string schema)
+    {
+        using (var file = new SqliteConnection($"Data Source={_folder.Database};Pooling=False"))
+        {
+            file.Open();
+            new SqliteCommand($"insert into events select stream_id, 2, 77, 0, {id}, type, {schema}, data, metadata from events; insert into commits select 2, 77, 1, recorded_at, link from commits", file).ExecuteNonQuery();
+        }
+
+        var read = await Assert.ThrowsAsync<LogCorruptException>(() => _log.ReadStreamsAsync([new StreamRead(new StreamId("fine/a"), StreamVersion.None, 10)], Cancel));
+        Assert.Equal(("fine/a", 2, 2L), (read.Stream, read.Version, read.Position));
+    }
+
     [Fact]
     public async Task what_was_written_is_there_after_the_file_is_opened_again()
     {
