@@ -22,7 +22,7 @@ internal static class PostgresErrors
     {
         PostgresException { SqlState: "23505", ConstraintName: "events_pkey" or "events_id_key" or "streams_name_key" } p =>
             new LogRaceException("Another writer wrote the same version or event id at the same time; this batch was rolled back.", p),
-        PostgresException { SqlState: "ES002" } p => new LogRequestRefusedException(p.MessageText, p),
+        PostgresException { SqlState: "ES002" or "ES003" } p => new LogRequestRefusedException(p.MessageText, p),
         PostgresException p when IsSureNo(p.SqlState) => new LogUnavailableException($"PostgreSQL could not write the batch now ({p.SqlState}); it was rolled back.", p),
         PostgresException p when IsDeterministic(p.SqlState) => new LogRequestRefusedException($"PostgreSQL refuses the batch ({p.SqlState} {p.MessageText}); it was rolled back.", p),
         _ => new LogOutcomeUnknownException("The reply of PostgreSQL to an append was lost.", e),
