@@ -40,7 +40,10 @@ public interface IEventLog
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken);
 
-    /// <summary>The first event that a command wrote, to whatever stream; null when it wrote none.</summary>
+    /// <summary>
+    /// The first event that a command wrote, to whatever stream; null when it wrote none. A store may look at no more than the 2,000 lowest event ids that share
+    /// the command's first 48 bits, and answers null for a command beyond them: a caller can give any number of its own commands the same instant.
+    /// </summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     Task<RecordedEvent?> FindCommandAsync(CommandId command, CancellationToken cancellationToken);
 

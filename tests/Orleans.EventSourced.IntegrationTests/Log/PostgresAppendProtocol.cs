@@ -187,6 +187,15 @@ public sealed class PostgresAppendProtocol(PostgresFixture postgres) : IAsyncLif
     }
 
     [Fact]
+    public async Task a_look_up_of_a_command_is_bounded_however_many_share_its_instant()
+    {
+        var instant = Requests.OfOneInstant(2_001).ToList();
+        await _log.AppendAsync([.. instant.Select(c => c.Request)], Cancel);
+        Assert.Equal("instant/1999", (await _log.FindCommandAsync(instant[1_999].Command, Cancel))?.Stream.Value);
+        Assert.Null(await _log.FindCommandAsync(instant[2_000].Command, Cancel));
+    }
+
+    [Fact]
     public async Task the_links_that_the_server_computes_are_those_of_the_formula()
     {
         for (var i = 0; i < 5; i++)

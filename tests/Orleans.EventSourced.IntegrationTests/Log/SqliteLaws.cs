@@ -80,6 +80,15 @@ public sealed class SqliteLaws : IAsyncLifetime
         Assert.Throws<LogMisconfiguredException>(() => new SqliteEventLog(foreign, TimeProvider.System));
     }
 
+    [Fact]
+    public async Task a_look_up_of_a_command_is_bounded_however_many_share_its_instant()
+    {
+        var instant = Requests.OfOneInstant(2_001).ToList();
+        await _log.AppendAsync([.. instant.Select(c => c.Request)], Cancel);
+        Assert.Equal("instant/1999", (await _log.FindCommandAsync(instant[1_999].Command, Cancel))?.Stream.Value);
+        Assert.Null(await _log.FindCommandAsync(instant[2_000].Command, Cancel));
+    }
+
     [Theory]
     [InlineData("zeroblob(16)", "1")]
     [InlineData("randomblob(16)", "40000")]
