@@ -26,6 +26,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _queued;
+    private long _queuedBytes;
     private int _inFlight;
     private int _level;
     private bool _gathering;
@@ -60,6 +61,18 @@ public sealed partial class GroupCommit : IAsyncDisposable
         }
     }
 
+    /// <summary>The bytes of payload and metadata of the requests that wait or are in flight now.</summary>
+    public long QueuedBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queuedBytes;
+            }
+        }
+    }
+
     /// <summary>
     /// Appends one request and answers when its fate is known and durable. Never <see cref="AppendOutcome.Deferred"/>. It cannot be cancelled: once queued,
     /// it may be written whether its caller waits or not.
@@ -79,13 +92,14 @@ public sealed partial class GroupCommit : IAsyncDisposable
                 throw new LogUnavailableException("This silo is stopping and takes no more appends.");
             }
 
-            if (_queued >= _options.MaxQueuedRequests)
+            if (_queued >= _options.MaxQueuedRequests || _queuedBytes + request.Bytes > _options.MaxQueuedBytes)
             {
                 LogInstruments.Overloaded.Add(1);
-                throw new LogOverloadedException($"{_queued} appends are waiting for the log, the most allowed; nothing was written. Slow down and send the same command again.");
+                throw new LogOverloadedException($"{_queued} appends of {_queuedBytes} bytes are waiting for the log, the most allowed; nothing was written. Slow down and send the same command again.");
             }
 
             _queued++;
+            _queuedBytes += request.Bytes;
             Enqueue(pending);
             StartBatches();
         }
@@ -227,6 +241,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
             if (pending.Answered)
             {
                 _queued--;
+                _queuedBytes -= pending.Request.Bytes;
             }
             else
             {
