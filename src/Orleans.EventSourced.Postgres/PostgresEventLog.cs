@@ -38,6 +38,7 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
                 new NpgsqlParameter<string[]> { TypedValue = [.. reads.Select(r => r.Stream.Value)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. reads.Select(r => r.After.Value)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. reads.Select(r => r.MaxEvents)] },
+                new NpgsqlParameter<int[]> { TypedValue = [.. reads.Select(r => r.MaxBytes)] },
             ],
             async reader =>
             {

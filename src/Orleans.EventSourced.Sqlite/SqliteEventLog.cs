@@ -60,7 +60,7 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(reads);
         return ReadAsync<IReadOnlyList<IReadOnlyList<RecordedEvent>>>(
-            session => [.. reads.Select(r => Events(session.Prepared(Statements.ReadStream, ("$name", r.Stream.Value), ("$after", r.After.Value), ("$most", r.MaxEvents))))], cancellationToken);
+            session => [.. reads.Select(r => Events(session.Prepared(Statements.ReadStream, ("$name", r.Stream.Value), ("$after", r.After.Value), ("$most", r.MaxEvents)), r.MaxBytes))], cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -115,13 +115,15 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
         }
     }
 
-    private static IReadOnlyList<RecordedEvent> Events(SqliteCommand command)
+    private static IReadOnlyList<RecordedEvent> Events(SqliteCommand command, int maxBytes = int.MaxValue)
     {
         var events = new List<RecordedEvent>();
+        var bytes = 0L;
         using var reader = command.ExecuteReader();
-        while (reader.Read())
+        while (bytes < maxBytes && reader.Read())
         {
             events.Add(Event(reader));
+            bytes += events[^1].Bytes;
         }
 
         return events;
