@@ -211,7 +211,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     {
         try
         {
-            await SendAsync(batch).ConfigureAwait(false);
+            await SendAsync(batch, new Attempt(this)).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -260,10 +260,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
     }
 
     /// <summary>Sends a batch until each of its requests has its answer or failure. Never throws.</summary>
-    private async Task SendAsync(List<Pending> batch)
+    private async Task SendAsync(List<Pending> batch, Attempt attempt)
     {
         var requests = batch.ConvertAll(p => p.Request);
-        var attempt = new Attempt(this);
         while (true)
         {
             try
@@ -278,11 +277,11 @@ public sealed partial class GroupCommit : IAsyncDisposable
 
                 return;
             }
-            catch (LogRequestRefusedException e) when (batch.Count > 1 && !attempt.InDoubt)
+            catch (LogRequestRefusedException e) when (batch.Count > 1)
             {
                 BatchRefused(_logger, batch.Count, e);
-                await SendAsync(batch.GetRange(0, batch.Count / 2)).ConfigureAwait(false);
-                await SendAsync(batch.GetRange(batch.Count / 2, batch.Count - (batch.Count / 2))).ConfigureAwait(false);
+                await SendAsync(batch.GetRange(0, batch.Count / 2), attempt.OfPart()).ConfigureAwait(false);
+                await SendAsync(batch.GetRange(batch.Count / 2, batch.Count - (batch.Count / 2)), attempt.OfPart()).ConfigureAwait(false);
                 return;
             }
             catch (Exception e)
@@ -306,16 +305,18 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private static partial void TryingAgain(ILogger logger, int @try, string certainty, TimeSpan delay, Exception cause);
 
     /// <summary>What is known of one batch over its tries: how many, whether any of them may have been written, and since when.</summary>
-    private sealed class Attempt(GroupCommit owner)
+    private sealed class Attempt(GroupCommit owner, long? doubtSince = null)
     {
         private const int MaxRaces = 20;
         private const int MaxDoublings = 5;
         private int _failures;
         private int _races;
-        private long? _doubtSince;
+        private long? _doubtSince = doubtSince;
 
-        /// <summary>Whether an earlier try may have been written.</summary>
-        public bool InDoubt => _doubtSince is not null;
+        private bool InDoubt => _doubtSince is not null;
+
+        /// <summary>What is known of a part of the batch that is sent apart: a whole that may have been written leaves its parts in the same doubt.</summary>
+        public Attempt OfPart() => new(owner, _doubtSince);
 
         public async Task<bool> MayTryAgainAsync(Exception e)
         {
@@ -348,6 +349,8 @@ public sealed partial class GroupCommit : IAsyncDisposable
         /// <summary>"No" to a later try does not make an earlier, unknown one a "no".</summary>
         public Exception Failure(Exception last) => last switch
         {
+            LogRequestRefusedException when InDoubt =>
+                new LogOutcomeUnknownException("The reply to an append was lost, and a further try was refused for its content. Send the same command id again to learn its fate.", last),
             _ when InDoubt =>
                 new LogOutcomeUnknownException("The reply to an append was lost, and the log could not be asked about it in the time allowed. Send the same command id again to learn its fate.", last),
             LogException => last,

@@ -176,6 +176,26 @@ public sealed class GroupCommitTests
         Assert.All(sent.Where((_, i) => i != 13), s => Assert.IsType<AppendOutcome.Appended>(s.Result));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task a_refusal_after_a_lost_reply_leaves_only_the_refused_request_in_doubt(bool wasWritten)
+    {
+        await using var group = Group(o => o.MaxBatchesInFlight = 1);
+        _log.LoseReplyOfBatchOf("s/0", wasWritten);
+        _log.Refuse = "s/13";
+        var gate = _log.HoldNext();
+        var first = group.AppendAsync(Request("s/first"));
+        var sent = Enumerable.Range(0, 30).Select(i => group.AppendAsync(Request($"s/{i}"))).ToList();
+        gate.SetResult();
+        await first;
+        await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => Advancing(sent[13]));
+
+        var expected = wasWritten ? typeof(AppendOutcome.Duplicate) : typeof(AppendOutcome.Appended);
+        Assert.All(await Task.WhenAll(sent.Where((_, i) => i != 13)), o => Assert.IsType(expected, o));
+        Assert.Equal(wasWritten ? 31 : 30, (await _log.Inner.ReadHeadAsync(CancellationToken.None)).Position.Value);
+    }
+
     [Fact]
     public async Task a_closed_group_takes_nothing_and_finishes_what_it_has()
     {
@@ -229,6 +249,7 @@ public sealed class GroupCommitTests
     {
         private readonly Queue<Func<Task>> _before = new();
         private readonly Dictionary<string, Task> _held = [];
+        private (string FirstStream, bool IsWritten)? _lost;
         private bool _loseReply;
 
         public InMemoryEventLog Inner { get; } = new(TimeProvider.System);
@@ -261,12 +282,21 @@ public sealed class GroupCommitTests
 
         public void LoseNextReply() => _loseReply = true;
 
+        public void LoseReplyOfBatchOf(string firstStream, bool isWritten) => _lost = (firstStream, isWritten);
+
         public async Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
         {
             if (_loseReply)
             {
                 _loseReply = false;
                 await Inner.AppendAsync(batch, cancellationToken);
+                throw new LogOutcomeUnknownException("the reply is lost");
+            }
+
+            if (_lost is { } lost && lost.FirstStream == batch[0].Stream.Value)
+            {
+                _lost = null;
+                await (lost.IsWritten ? Inner.AppendAsync(batch, cancellationToken) : Task.CompletedTask);
                 throw new LogOutcomeUnknownException("the reply is lost");
             }
 
