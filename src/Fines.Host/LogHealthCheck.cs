@@ -14,9 +14,9 @@ internal sealed class LogHealthCheck(IEventLog log, GroupCommit appends, Microso
         {
             var head = await log.ReadHeadAsync(cancellationToken).WaitAsync(Patience, cancellationToken);
             var facts = new Dictionary<string, object> { ["head"] = head.Position.Value, ["queued"] = appends.Queued };
-            return appends.Queued < options.Value.MaxQueuedRequests * 9 / 10
+            return appends.Queued < options.Value.MaxQueuedRequests * 9 / 10 && appends.QueuedBytes < options.Value.MaxQueuedBytes * 9 / 10
                 ? HealthCheckResult.Healthy($"The log is at position {head.Position}.", facts)
-                : HealthCheckResult.Degraded($"{appends.Queued} appends wait for the log, close to the most allowed: the database is too slow for the load.", data: facts);
+                : HealthCheckResult.Degraded($"{appends.Queued} appends of {appends.QueuedBytes} bytes wait for the log, close to the most allowed: the database is too slow for the load.", data: facts);
         }
         catch (Exception e) when (e is LogException or TimeoutException)
         {

@@ -60,7 +60,7 @@ internal abstract record Store
             await PostgresSchema.MigrateAsync(Options, cancellationToken);
             var durability = await PostgresSchema.CheckAsync(Options, cancellationToken);
             var connection = new NpgsqlConnectionStringBuilder(Options.ConnectionString);
-            var warning = durability.LoginIsSuperuser ? ". WARNING: this login is a superuser, which could change facts; use a login of its own and eventlog-admin for migrations" : "";
+            var warning = durability.Warning is { } text ? $". WARNING: {text}" : "";
             return $"{durability.Description}, database {connection.Database} at {connection.Host}:{connection.Port}{warning}";
         }
 

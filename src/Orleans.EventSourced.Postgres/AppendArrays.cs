@@ -9,18 +9,18 @@ internal readonly struct AppendArrays
     {
         var requests = batch.Count;
         var events = batch.Sum(r => r.Events.Count);
-        (Stream, Expected, Count, Hash, Before) = (new string[requests], new int[requests], new int[requests], new string?[requests], new int[requests]);
-        (Request, Number, Id, Type, Schema) = (new int[events], new int[events], new Guid[events], new string[events], new short[events]);
+        (Stream, Expected, Count, Hash) = (new string[requests], new int[requests], new int[requests], new string?[requests]);
+        (Id, Type, Schema) = (new Guid[events], new string[events], new short[events]);
         (Data, Metadata) = (new ReadOnlyMemory<byte>[events], new ReadOnlyMemory<byte>[events]);
         var k = 0;
         for (var i = 0; i < requests; i++)
         {
             var request = batch[i];
-            (Stream[i], Expected[i], Count[i], Hash[i], Before[i]) = (request.Stream.Value, request.Expected.ToInt32(), request.Events.Count, request.RequestHash, k);
+            (Stream[i], Expected[i], Count[i], Hash[i]) = (request.Stream.Value, request.Expected.ToInt32(), request.Events.Count, request.RequestHash);
             for (var n = 0; n < request.Events.Count; n++, k++)
             {
                 var e = request.Events[n];
-                (Request[k], Number[k], Id[k], Type[k], Schema[k], Data[k], Metadata[k]) = (i + 1, n + 1, e.Id.Value, e.Type, e.Schema, e.Data, e.Metadata);
+                (Id[k], Type[k], Schema[k], Data[k], Metadata[k]) = (e.Id.Value, e.Type, e.Schema, e.Data, e.Metadata);
             }
         }
     }
@@ -32,12 +32,6 @@ internal readonly struct AppendArrays
     public int[] Count { get; }
 
     public string?[] Hash { get; }
-
-    public int[] Before { get; }
-
-    public int[] Request { get; }
-
-    public int[] Number { get; }
 
     public Guid[] Id { get; }
 

@@ -22,7 +22,7 @@ internal static class PostgresErrors
     {
         PostgresException { SqlState: "23505", ConstraintName: "events_pkey" or "events_id_key" or "streams_name_key" } p =>
             new LogRaceException("Another writer wrote the same version or event id at the same time; this batch was rolled back.", p),
-        PostgresException { SqlState: "ES002" } p => new LogRequestRefusedException(p.MessageText, p),
+        PostgresException { SqlState: "ES002" or "ES003" } p => new LogRequestRefusedException(p.MessageText, p),
         PostgresException p when IsSureNo(p.SqlState) => new LogUnavailableException($"PostgreSQL could not write the batch now ({p.SqlState}); it was rolled back.", p),
         PostgresException p when IsDeterministic(p.SqlState) => new LogRequestRefusedException($"PostgreSQL refuses the batch ({p.SqlState} {p.MessageText}); it was rolled back.", p),
         _ => new LogOutcomeUnknownException("The reply of PostgreSQL to an append was lost.", e),
@@ -33,6 +33,8 @@ internal static class PostgresErrors
     {
         PostgresException p when p.SqlState.StartsWith("42", StringComparison.Ordinal) =>
             new LogMisconfiguredException($"PostgreSQL does not hold the log this program expects ({p.SqlState} {p.MessageText}); were its migrations run?", p),
+        PostgresException { SqlState: "XX001" or "XX002" } p =>
+            new LogMisconfiguredException($"PostgreSQL finds the log's tables damaged ({p.SqlState} {p.MessageText}). Restore them from a backup.", p),
         _ => new LogUnavailableException("PostgreSQL could not answer a read.", e),
     };
 

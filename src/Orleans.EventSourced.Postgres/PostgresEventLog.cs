@@ -38,6 +38,7 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
                 new NpgsqlParameter<string[]> { TypedValue = [.. reads.Select(r => r.Stream.Value)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. reads.Select(r => r.After.Value)] },
                 new NpgsqlParameter<int[]> { TypedValue = [.. reads.Select(r => r.MaxEvents)] },
+                new NpgsqlParameter<int[]> { TypedValue = [.. reads.Select(r => r.MaxBytes)] },
             ],
             async reader =>
             {
@@ -147,9 +148,6 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
                 new NpgsqlParameter<int[]> { TypedValue = arrays.Expected },
                 new NpgsqlParameter<int[]> { TypedValue = arrays.Count },
                 new NpgsqlParameter<string?[]> { TypedValue = arrays.Hash },
-                new NpgsqlParameter<int[]> { TypedValue = arrays.Before },
-                new NpgsqlParameter<int[]> { TypedValue = arrays.Request },
-                new NpgsqlParameter<int[]> { TypedValue = arrays.Number },
                 new NpgsqlParameter<Guid[]> { TypedValue = arrays.Id },
                 new NpgsqlParameter<string[]> { TypedValue = arrays.Type },
                 new NpgsqlParameter<short[]> { TypedValue = arrays.Schema },
@@ -184,33 +182,58 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
     }
 
     /// <summary>The columns from <c>id</c> on stand in the same order in every statement that answers events.</summary>
-    private static RecordedEvent Event(NpgsqlDataReader reader, StreamId stream, long position, int version) => new(
-        new LogPosition(position),
-        stream,
-        new StreamVersion(version),
-        new EventId(reader.GetGuid(3)),
-        reader.GetString(4),
-        reader.GetInt16(5),
-        reader.GetFieldValue<byte[]>(6),
-        reader.GetFieldValue<byte[]>(7),
-        reader.GetFieldValue<DateTimeOffset>(8));
+    /// <exception cref="LogCorruptException">The row is no event.</exception>
+    private static RecordedEvent Event(NpgsqlDataReader reader, StreamId stream, long position, int version)
+    {
+        try
+        {
+            return new RecordedEvent(
+                new LogPosition(position),
+                stream,
+                new StreamVersion(version),
+                new EventId(reader.GetGuid(3)),
+                reader.GetString(4),
+                reader.GetInt16(5),
+                reader.GetFieldValue<byte[]>(6),
+                reader.GetFieldValue<byte[]>(7),
+                reader.GetFieldValue<DateTimeOffset>(8));
+        }
+        catch (Exception e) when (!PostgresErrors.IsStoreError(e))
+        {
+            throw Unreadable(stream, version, position, reader.GetString(4), e);
+        }
+    }
+
+    private static LogCorruptException Unreadable(StreamId stream, int version, long position, string type, Exception cause) =>
+        new($"its row is no event: {cause.Message}", stream, new StreamVersion(Math.Max(version, 0)), new LogPosition(Math.Max(position, 0)), type, cause);
 
     private async Task<IReadOnlyList<RecordedEvent>> ReadEventsAsync(string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
     {
-        var unnamed = await ReadAsync(
-            sql,
-            parameters,
-            async reader =>
-            {
-                var rows = new List<(long StreamId, RecordedEvent Event)>();
-                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        var unnamed = new List<(long StreamId, RecordedEvent Event)>();
+        var reading = 0L;
+        try
+        {
+            await ReadAsync(
+                sql,
+                parameters,
+                async reader =>
                 {
-                    rows.Add((reader.GetInt64(1), Event(reader, default, reader.GetInt64(0), reader.GetInt32(2))));
-                }
+                    while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                    {
+                        reading = reader.GetInt64(1);
+                        unnamed.Add((reading, Event(reader, default, reader.GetInt64(0), reader.GetInt32(2))));
+                    }
 
-                return rows;
-            },
-            cancellationToken).ConfigureAwait(false);
+                    return unnamed;
+                },
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (LogCorruptException e)
+        {
+            var itsName = await NamesAsync([reading], cancellationToken).ConfigureAwait(false);
+            throw Unreadable(itsName.GetValueOrDefault(reading), e.Version, e.Position, e.EventType!, e.InnerException!);
+        }
+
         var names = await NamesAsync(unnamed.Select(r => r.StreamId), cancellationToken).ConfigureAwait(false);
         return unnamed.ConvertAll(r => r.Event with
         {
@@ -254,12 +277,24 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
             {
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                 {
-                    names[reader.GetInt64(0)] = _names[reader.GetInt64(0)] = new StreamId(reader.GetString(1));
+                    names[reader.GetInt64(0)] = _names[reader.GetInt64(0)] = Name(reader.GetInt64(0), reader.GetString(1));
                 }
 
                 return names;
             },
             cancellationToken).ConfigureAwait(false);
+    }
+
+    private static StreamId Name(long id, string name)
+    {
+        try
+        {
+            return new StreamId(name);
+        }
+        catch (ArgumentException e)
+        {
+            throw new LogCorruptException($"es.streams gives the number {id} a name that is none: {e.Message}", default, StreamVersion.None, LogPosition.Start, "", e);
+        }
     }
 
     private async Task<T> ReadAsync<T>(string sql, NpgsqlParameter[] parameters, Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken)

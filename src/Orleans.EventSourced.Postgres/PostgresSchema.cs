@@ -6,8 +6,16 @@ namespace Orleans.EventSourced.Postgres;
 /// <summary>What a server promises about what it has acknowledged, as found at start.</summary>
 /// <param name="Description">One line for people: version and the three settings.</param>
 /// <param name="IsDurable">Whether an acknowledged commit survives a crash of the server.</param>
-/// <param name="LoginIsSuperuser">Whether the application's login could change facts by switching triggers off: a reason to warn loudly.</param>
-public sealed record PostgresDurability(string Description, bool IsDurable, bool LoginIsSuperuser);
+/// <param name="LoginIsSuperuser">Whether the application's login is a superuser.</param>
+/// <param name="LoginMayBeOwner">Whether the application's login is a member of <c>es_owner</c> or may make itself one, as a superuser may too.</param>
+public sealed record PostgresDurability(string Description, bool IsDurable, bool LoginIsSuperuser, bool LoginMayBeOwner)
+{
+    /// <summary>A sentence for people when the application's login could switch off the triggers that protect facts, and what to do about it; else null.</summary>
+    public string? Warning =>
+        LoginIsSuperuser ? "This login is a superuser, which could change facts: give the application a login of its own, and migrate with another one (AdminConnectionString)."
+        : LoginMayBeOwner ? "This login is a member of es_owner or may make itself one, and could change facts: migrate with another login (AdminConnectionString), and take es_owner and createrole from this one."
+        : null;
+}
 
 /// <summary>Brings a database to the schema of this program, and checks that it may be trusted.</summary>
 public static class PostgresSchema
@@ -70,7 +78,7 @@ public static class PostgresSchema
             await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
             var (fsync, pages, commit, encoding) = (reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3));
             var description = $"PostgreSQL {reader.GetString(5)}, fsync {fsync}, full_page_writes {pages}, synchronous_commit {commit}";
-            var found = new PostgresDurability(description, fsync == "on" && pages == "on" && commit != "off", reader.GetBoolean(4));
+            var found = new PostgresDurability(description, fsync == "on" && pages == "on" && commit != "off", reader.GetBoolean(4), reader.GetBoolean(6));
             RefuseUnlessUtf8(encoding);
             return found.IsDurable || options.AllowUnsafeDurabilityUNSAFE
                 ? found

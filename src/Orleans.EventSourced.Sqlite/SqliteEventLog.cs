@@ -60,7 +60,7 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(reads);
         return ReadAsync<IReadOnlyList<IReadOnlyList<RecordedEvent>>>(
-            session => [.. reads.Select(r => Events(session.Prepared(Statements.ReadStream, ("$name", r.Stream.Value), ("$after", r.After.Value), ("$most", r.MaxEvents))))], cancellationToken);
+            session => [.. reads.Select(r => Events(session.Prepared(Statements.ReadStream, ("$name", r.Stream.Value), ("$after", r.After.Value), ("$most", r.MaxEvents)), r.MaxBytes))], cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -115,13 +115,26 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
         }
     }
 
-    private static IReadOnlyList<RecordedEvent> Events(SqliteCommand command)
+    private static IReadOnlyList<RecordedEvent> Events(SqliteCommand command, int maxBytes = int.MaxValue)
     {
         var events = new List<RecordedEvent>();
+        var bytes = 0L;
         using var reader = command.ExecuteReader();
-        while (reader.Read())
+        while (bytes < maxBytes && reader.Read())
         {
-            events.Add(new RecordedEvent(
+            events.Add(Event(reader));
+            bytes += events[^1].Bytes;
+        }
+
+        return events;
+    }
+
+    /// <exception cref="LogCorruptException">The row is no event.</exception>
+    private static RecordedEvent Event(SqliteDataReader reader)
+    {
+        try
+        {
+            return new RecordedEvent(
                 new LogPosition(reader.GetInt64(0)),
                 new StreamId(reader.GetString(1)),
                 new StreamVersion(reader.GetInt32(2)),
@@ -130,10 +143,12 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
                 reader.GetInt16(5),
                 reader.GetFieldValue<byte[]>(6),
                 reader.GetFieldValue<byte[]>(7),
-                HashLink.FromMicroseconds(reader.GetInt64(8))));
+                HashLink.FromMicroseconds(reader.GetInt64(8)));
         }
-
-        return events;
+        catch (Exception e) when (e is not SqliteException)
+        {
+            throw new LogCorruptException($"its row is no event: {e.Message}", new StreamId(reader.GetString(1)), new StreamVersion(reader.GetInt32(2)), new LogPosition(reader.GetInt64(0)), reader.GetString(4), e);
+        }
     }
 
     private Task<T> ReadAsync<T>(Func<SqliteSession, T> read, CancellationToken cancellationToken)

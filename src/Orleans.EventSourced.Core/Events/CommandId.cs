@@ -35,14 +35,17 @@ public readonly record struct CommandId
     }
 
     /// <summary>
-    /// The id of a command that a caller named by text (an <c>Idempotency-Key</c>, a line of a file): a UUID is taken as it is,
-    /// any other text is hashed (SHA-256, shaped as a UUIDv8), so that the same text is always the same command.
+    /// The id of a command that a caller named by text (an <c>Idempotency-Key</c>, a line of a file): a UUIDv7 (RFC 9562) is taken as it is, any other
+    /// text is hashed (SHA-256, shaped as a UUIDv8; a UUID of another kind in its plain lower-case form), so that the same text is always the same command.
     /// </summary>
+    /// <remarks>The first 48 bits are the place of the command's events in the log's index of ids: the clock's in a UUIDv7, nobody's choice in a hash.</remarks>
     /// <exception cref="ArgumentException"><paramref name="text"/> is empty.</exception>
     public static CommandId FromText(string text)
     {
         ArgumentException.ThrowIfNullOrEmpty(text);
-        return Guid.TryParse(text, out var id) && id != Guid.Empty ? new CommandId(id) : new CommandId(Hashed(text));
+        return !Guid.TryParse(text, out var id) ? new CommandId(Hashed(text))
+            : id is { Version: 7, Variant: >= 8 and <= 11 } ? new CommandId(id)
+            : new CommandId(Hashed(id.ToString("D")));
     }
 
     /// <summary>

@@ -21,4 +21,8 @@ public sealed record RecordedEvent(
     short Schema,
     ReadOnlyMemory<byte> Data,
     ReadOnlyMemory<byte> Metadata,
-    DateTimeOffset RecordedAt);
+    DateTimeOffset RecordedAt)
+{
+    /// <summary>The bytes of payload and envelope together.</summary>
+    public int Bytes => Data.Length + Metadata.Length;
+}

@@ -11,6 +11,9 @@ public sealed class AppendRequest
     /// <summary>The most events of one command.</summary>
     public const int MaxEvents = 1_000;
 
+    /// <summary>The most bytes of all payloads and envelopes of one command together.</summary>
+    public const int MaxBytes = 16 * 1024 * 1024;
+
     /// <summary>The most bytes of one event's payload. Above <see cref="SoftMaxDataBytes"/> the silo warns.</summary>
     public const int MaxDataBytes = 1024 * 1024;
 
@@ -37,6 +40,11 @@ public sealed class AppendRequest
         for (var i = 0; i < events.Count; i++)
         {
             bytes += Check(stream, events[i], i);
+        }
+
+        if (bytes > MaxBytes)
+        {
+            throw new ArgumentException($"The {events.Count} events of a command for stream '{stream}' have {bytes} bytes of payload and metadata; allowed are {MaxBytes}.", nameof(events));
         }
 
         if (events.Count > 1 && events.DistinctBy(e => e.Id).Count() != events.Count)

@@ -27,6 +27,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _queued;
+    private long _queuedBytes;
     private int _inFlight;
     private int _level;
     private bool _gathering;
@@ -63,6 +64,18 @@ public sealed partial class GroupCommit : IAsyncDisposable
         }
     }
 
+    /// <summary>The bytes of payload and metadata of the requests that wait or are in flight now.</summary>
+    public long QueuedBytes
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queuedBytes;
+            }
+        }
+    }
+
     /// <summary>
     /// Appends one request and answers when its fate is known and durable. Never <see cref="AppendOutcome.Deferred"/>. It cannot be cancelled: once queued,
     /// it may be written whether its caller waits or not.
@@ -82,13 +95,14 @@ public sealed partial class GroupCommit : IAsyncDisposable
                 throw new LogUnavailableException("This silo is stopping and takes no more appends.");
             }
 
-            if (_queued >= _options.MaxQueuedRequests)
+            if (_queued >= _options.MaxQueuedRequests || _queuedBytes + request.Bytes > _options.MaxQueuedBytes)
             {
                 LogInstruments.Overloaded.Add(1);
-                throw new LogOverloadedException($"{_queued} appends are waiting for the log, the most allowed; nothing was written. Slow down and send the same command again.");
+                throw new LogOverloadedException($"{_queued} appends of {_queuedBytes} bytes are waiting for the log, the most allowed; nothing was written. Slow down and send the same command again.");
             }
 
             _queued++;
+            _queuedBytes += request.Bytes;
             Enqueue(pending);
             StartBatches();
         }
@@ -200,7 +214,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     {
         try
         {
-            await SendAsync(batch).ConfigureAwait(false);
+            await SendAsync(batch, new Attempt(this)).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -230,6 +244,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
             if (pending.Answered)
             {
                 _queued--;
+                _queuedBytes -= pending.Request.Bytes;
             }
             else
             {
@@ -248,10 +263,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
     }
 
     /// <summary>Sends a batch until each of its requests has its answer or failure. Never throws.</summary>
-    private async Task SendAsync(List<Pending> batch)
+    private async Task SendAsync(List<Pending> batch, Attempt attempt)
     {
         var requests = batch.ConvertAll(p => p.Request);
-        var attempt = new Attempt(this);
         while (true)
         {
             try
@@ -267,11 +281,11 @@ public sealed partial class GroupCommit : IAsyncDisposable
                 Tell(outcomes);
                 return;
             }
-            catch (LogRequestRefusedException e) when (batch.Count > 1 && !attempt.InDoubt)
+            catch (LogRequestRefusedException e) when (batch.Count > 1)
             {
                 BatchRefused(_logger, batch.Count, e);
-                await SendAsync(batch.GetRange(0, batch.Count / 2)).ConfigureAwait(false);
-                await SendAsync(batch.GetRange(batch.Count / 2, batch.Count - (batch.Count / 2))).ConfigureAwait(false);
+                await SendAsync(batch.GetRange(0, batch.Count / 2), attempt.OfPart()).ConfigureAwait(false);
+                await SendAsync(batch.GetRange(batch.Count / 2, batch.Count - (batch.Count / 2)), attempt.OfPart()).ConfigureAwait(false);
                 return;
             }
             catch (Exception e)
@@ -303,16 +317,18 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private static partial void TryingAgain(ILogger logger, int @try, string certainty, TimeSpan delay, Exception cause);
 
     /// <summary>What is known of one batch over its tries: how many, whether any of them may have been written, and since when.</summary>
-    private sealed class Attempt(GroupCommit owner)
+    private sealed class Attempt(GroupCommit owner, long? doubtSince = null)
     {
         private const int MaxRaces = 20;
         private const int MaxDoublings = 5;
         private int _failures;
         private int _races;
-        private long? _doubtSince;
+        private long? _doubtSince = doubtSince;
 
-        /// <summary>Whether an earlier try may have been written.</summary>
-        public bool InDoubt => _doubtSince is not null;
+        private bool InDoubt => _doubtSince is not null;
+
+        /// <summary>What is known of a part of the batch that is sent apart: a whole that may have been written leaves its parts in the same doubt.</summary>
+        public Attempt OfPart() => new(owner, _doubtSince);
 
         public async Task<bool> MayTryAgainAsync(Exception e)
         {
@@ -345,6 +361,8 @@ public sealed partial class GroupCommit : IAsyncDisposable
         /// <summary>"No" to a later try does not make an earlier, unknown one a "no".</summary>
         public Exception Failure(Exception last) => last switch
         {
+            LogRequestRefusedException when InDoubt =>
+                new LogOutcomeUnknownException("The reply to an append was lost, and a further try was refused for its content. Send the same command id again to learn its fate.", last),
             _ when InDoubt =>
                 new LogOutcomeUnknownException("The reply to an append was lost, and the log could not be asked about it in the time allowed. Send the same command id again to learn its fate.", last),
             LogException => last,

@@ -8,6 +8,12 @@ public sealed class GroupCommitOptions
     /// <summary>The most requests that wait or are in flight; one more is refused with <see cref="LogOverloadedException"/>. 1 to 1,000,000; default 10,000.</summary>
     public int MaxQueuedRequests { get; set; } = 10_000;
 
+    /// <summary>
+    /// The most bytes of payload and metadata that wait or are in flight; a request beyond them is refused with <see cref="LogOverloadedException"/>. 16 MiB (the largest
+    /// request, <see cref="AppendRequest.MaxBytes"/>) to 16 GiB; default 256 MiB.
+    /// </summary>
+    public long MaxQueuedBytes { get; set; } = 256 * 1024 * 1024;
+
     /// <summary>The most events of a batch; a single larger request goes alone. 1 to 10,000; default 500.</summary>
     public int MaxBatchEvents { get; set; } = 500;
 
@@ -32,6 +38,7 @@ public sealed class GroupCommitOptions
         {
             var faults = new List<string>();
             Range(nameof(MaxQueuedRequests), options.MaxQueuedRequests, 1, 1_000_000);
+            Range(nameof(MaxQueuedBytes), options.MaxQueuedBytes, AppendRequest.MaxBytes, 16L * 1024 * 1024 * 1024);
             Range(nameof(MaxBatchEvents), options.MaxBatchEvents, 1, 10_000);
             Range(nameof(MaxBatchBytes), options.MaxBatchBytes, 1024, 64 * 1024 * 1024);
             Range(nameof(MaxBatchesInFlight), options.MaxBatchesInFlight, 1, 4);

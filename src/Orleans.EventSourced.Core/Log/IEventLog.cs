@@ -21,10 +21,11 @@ public interface IEventLog
     Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Reads several streams in one round trip, each from the event after <c>After</c>, at most <c>MaxEvents</c> of each, in version order. Answers
-    /// one list a request, in order; a stream without events gives an empty one.
+    /// Reads several streams in one round trip, each from the event after <c>After</c>, at most <c>MaxEvents</c> of each and none behind the one with which they reach
+    /// <c>MaxBytes</c>, in version order. Answers one list a request, in order; a stream without events gives an empty one.
     /// </summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    /// <exception cref="LogCorruptException">A row of one of the streams is no event; the others can be read without it.</exception>
     Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken);
 
     /// <summary>
@@ -32,13 +33,17 @@ public interface IEventLog
     /// on to the end of the last one's commit. Empty at the head.
     /// </summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    /// <exception cref="LogCorruptException">A row among them is no event.</exception>
     Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken);
 
     /// <summary>The last commit and the identity of the log.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken);
 
-    /// <summary>The first event that a command wrote, to whatever stream; null when it wrote none.</summary>
+    /// <summary>
+    /// The first event that a command wrote, to whatever stream; null when it wrote none. A store may look at no more than the 2,000 lowest event ids that share
+    /// the command's first 48 bits, and answers null for a command beyond them: a caller can give any number of its own commands the same instant.
+    /// </summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     Task<RecordedEvent?> FindCommandAsync(CommandId command, CancellationToken cancellationToken);
 
@@ -51,7 +56,8 @@ public interface IEventLog
 /// <param name="Stream">Its name.</param>
 /// <param name="After">The version before the first one wanted.</param>
 /// <param name="MaxEvents">The most events wanted, 1 or more.</param>
-public readonly record struct StreamRead(StreamId Stream, StreamVersion After, int MaxEvents);
+/// <param name="MaxBytes">The bytes of payload and metadata, 1 or more, with which the read ends: the event that reaches them is its last, however large it is.</param>
+public readonly record struct StreamRead(StreamId Stream, StreamVersion After, int MaxEvents, int MaxBytes = int.MaxValue);
 
 /// <summary>Where the log ends.</summary>
 /// <param name="LogId">The identity of the log, made once; a token or checkpoint of another log is foreign.</param>

@@ -45,7 +45,7 @@ public sealed class InMemoryEventLog(TimeProvider time) : IEventLog
         lock (_gate)
         {
             return Task.FromResult<IReadOnlyList<IReadOnlyList<RecordedEvent>>>(
-                [.. reads.Select(r => Stream(r.Stream).Skip(r.After.Value).Take(r.MaxEvents).ToList())]);
+                [.. reads.Select(Page)]);
         }
     }
 
@@ -159,6 +159,19 @@ public sealed class InMemoryEventLog(TimeProvider time) : IEventLog
     }
 
     private List<RecordedEvent> Stream(StreamId stream) => _streams.GetValueOrDefault(stream) ?? [];
+
+    private List<RecordedEvent> Page(StreamRead read)
+    {
+        var page = new List<RecordedEvent>();
+        var bytes = 0L;
+        foreach (var e in Stream(read.Stream).Skip(read.After.Value).Take(read.MaxEvents).TakeWhile(_ => bytes < read.MaxBytes))
+        {
+            page.Add(e);
+            bytes += e.Bytes;
+        }
+
+        return page;
+    }
 
     private int CommitOf(RecordedEvent e) => _commitOf[(int)e.Position.Value - 1];
 

@@ -37,7 +37,7 @@ public sealed class LogRequestRefusedException(string message, Exception? inner 
 /// <summary>The store is not what the code expects: foreign, newer, not durable, or not set up. Nothing was written.</summary>
 public sealed class LogMisconfiguredException(string message, Exception? inner = null) : LogException(message, inner);
 
-/// <summary>An event that is in the log cannot be used: unknown type, unreadable JSON, a gap, or a state that refuses it.</summary>
+/// <summary>An event that is in the log cannot be used: a row that is no event, unknown type, unreadable JSON, a gap, or a state that refuses it.</summary>
 public class LogCorruptException : LogException
 {
     /// <param name="message">What is wrong with the event.</param>

@@ -9,8 +9,11 @@ namespace Orleans.EventSourced.Core.Log;
 /// <param name="log">The log to read.</param>
 public sealed class StreamLoader(IEventLog log)
 {
-    /// <summary>The events of one page of a stream; a stream is read page by page, so that a long one is never in memory twice.</summary>
+    /// <summary>The most events of one page of a stream; a stream is read page by page, so that a long one is never in memory twice.</summary>
     public const int PageSize = 2_000;
+
+    /// <summary>The bytes of payload and metadata with which a page ends: the event that reaches them is its last.</summary>
+    public const int PageBytes = 2 * 1024 * 1024;
 
     private const int MaxInFlight = 2;
     private const int MaxBatch = 64;
@@ -19,13 +22,14 @@ public sealed class StreamLoader(IEventLog log)
     private int _inFlight;
 
     /// <summary>
-    /// The events of a stream after <paramref name="after"/>, at most <paramref name="maxEvents"/>, in version order and without gap.
+    /// The events of a stream after <paramref name="after"/>, at most <paramref name="maxEvents"/> and fewer where they reach <see cref="PageBytes"/>, in version order and without
+    /// gap. <see cref="IsFull"/> says whether there may be more.
     /// </summary>
     /// <exception cref="LogUnavailableException">The log could not answer.</exception>
-    /// <exception cref="LogCorruptException">A version is missing.</exception>
+    /// <exception cref="LogCorruptException">A version is missing, or its row cannot be read.</exception>
     public async Task<IReadOnlyList<RecordedEvent>> ReadAsync(StreamId stream, StreamVersion after, int maxEvents = PageSize)
     {
-        var pending = new Pending(new StreamRead(stream, after, maxEvents));
+        var pending = new Pending(new StreamRead(stream, after, maxEvents, PageBytes));
         lock (_gate)
         {
             _waiting.Enqueue(pending);
@@ -46,6 +50,15 @@ public sealed class StreamLoader(IEventLog log)
         }
 
         return events;
+    }
+
+    /// <summary>Whether a page ended at a limit, so that there may be more events behind it.</summary>
+    /// <param name="page">A page read with this <paramref name="maxEvents"/>.</param>
+    /// <param name="maxEvents">The most events that were asked for.</param>
+    public static bool IsFull(IReadOnlyList<RecordedEvent> page, int maxEvents = PageSize)
+    {
+        ArgumentNullException.ThrowIfNull(page);
+        return page.Count >= maxEvents || page.Sum(e => (long)e.Bytes) >= PageBytes;
     }
 
     private async Task PumpAsync()
@@ -82,13 +95,11 @@ public sealed class StreamLoader(IEventLog log)
                 batch[i].Answer.TrySetResult(pages[i]);
             }
         }
-        catch (LogCorruptException) when (batch.Count > 1)
+        catch (Exception e) when (batch.Count > 1 && e is not (LogUnavailableException or LogOverloadedException))
         {
-            // One unreadable row must not keep other grains from activating.
-            foreach (var alone in batch)
-            {
-                await ReadBatchAsync([alone]).ConfigureAwait(false);
-            }
+            // One unreadable row must not keep other grains from activating, whatever it makes the store throw. A store that is away would fail the halves just so.
+            await ReadBatchAsync(batch.GetRange(0, batch.Count / 2)).ConfigureAwait(false);
+            await ReadBatchAsync(batch.GetRange(batch.Count / 2, batch.Count - (batch.Count / 2))).ConfigureAwait(false);
         }
         catch (Exception e)
         {

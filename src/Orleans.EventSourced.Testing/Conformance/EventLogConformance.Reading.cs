@@ -219,6 +219,35 @@ public abstract partial class EventLogConformance
     }
 
     [Fact]
+    public async Task a_read_of_a_stream_ends_with_the_event_that_reaches_its_bytes()
+    {
+        var log = await OpenAsync();
+        var (stream, other) = (NewStream("é"), NewStream());
+        for (var i = 0; i < 5; i++)
+        {
+            var command = NewCommand();
+            await AppendedAsync(log, new AppendRequest(stream, At(i), [Event(command, stream, 0, data: $"\"é{new string('x', 5_000)}\"")]));
+        }
+
+        await AppendedAsync(log, Request(other, 0, NewCommand(), count: 2));
+        var bytes = (await ReadStreamAsync(log, stream))[0].Bytes;
+
+        var pages = await log.ReadStreamsAsync(
+            [
+                new StreamRead(stream, StreamVersion.None, 100, 1),
+                new StreamRead(stream, StreamVersion.None, 100, bytes),
+                new StreamRead(stream, StreamVersion.None, 100, bytes + 1),
+                new StreamRead(stream, new StreamVersion(1), 100, 3 * bytes),
+                new StreamRead(stream, StreamVersion.None, 2, 3 * bytes),
+                new StreamRead(stream, StreamVersion.None, 100, 5 * bytes),
+                new StreamRead(other, StreamVersion.None, 100, 5 * bytes),
+            ],
+            Token);
+
+        Assert.Equal([[1], [1], [1, 2], [2, 3, 4], [1, 2], [1, 2, 3, 4, 5], [1, 2]], pages.Select(p => p.Select(e => e.Version.Value)));
+    }
+
+    [Fact]
     public async Task a_command_is_found_by_its_first_event_in_whatever_stream()
     {
         var log = await OpenAsync();

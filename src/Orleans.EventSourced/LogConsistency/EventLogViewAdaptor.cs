@@ -238,7 +238,20 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     public Task ClearLogAsync(CancellationToken cancellationToken) =>
         throw new NotSupportedException($"The events of stream '{Stream}' are facts: they are not erased. Append an event that says what changed.");
 
-    public Task<IReadOnlyList<RecordedEvent>> ReadAsync(StreamVersion after, int maxEvents) => _services.Loader.ReadAsync(Stream, after, maxEvents);
+    public async Task<IReadOnlyList<RecordedEvent>> ReadAsync(StreamVersion after, int maxEvents)
+    {
+        var read = new List<RecordedEvent>();
+        while (true)
+        {
+            var wanted = maxEvents - read.Count;
+            var page = await _services.Loader.ReadAsync(Stream, after + read.Count, wanted);
+            read.AddRange(page);
+            if (read.Count == maxEvents || !StreamLoader.IsFull(page, wanted))
+            {
+                return read;
+            }
+        }
+    }
 
     public async Task<RecordedEvent?> FindAsync(EventId id) =>
         _views.Recent.FirstOrDefault(e => e.Id == id) ?? await _services.Log.FindEventAsync(id, CancellationToken.None);

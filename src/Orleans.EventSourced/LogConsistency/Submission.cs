@@ -42,11 +42,12 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
     {
         var first = pending[0];
         var count = 1;
-        var events = first.Events.Count;
+        var (events, bytes) = (first.Events.Count, first.Request.Bytes);
         while (first is { Expected: null, IsAlone: false } && count < pending.Count && pending[count].Expected is null && pending[count].Invocation == first.Invocation && pending[count].Turn == first.Turn
-            && events + pending[count].Events.Count <= AppendRequest.MaxEvents)
+            && events + pending[count].Events.Count <= AppendRequest.MaxEvents && bytes + pending[count].Request.Bytes <= AppendRequest.MaxBytes)
         {
-            events += pending[count++].Events.Count;
+            events += pending[count].Events.Count;
+            bytes += pending[count++].Request.Bytes;
         }
 
         if (count == 1)

@@ -134,7 +134,7 @@ internal sealed class Views<TView, TEntry>
                 Apply(recorded, Decode(recorded), shadow: true);
             }
 
-            if (page.Count < StreamLoader.PageSize)
+            if (!StreamLoader.IsFull(page))
             {
                 break;
             }

@@ -69,6 +69,22 @@ public sealed class EventSourcedGrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task a_repeated_command_of_many_large_events_gets_its_whole_first_answer()
+    {
+        var context = new CommandContext(CommandId.FromText("large").Value) { IsNamed = true, Reason = new string('r', 10_000) };
+        for (var i = 0; i < 2; i++)
+        {
+            using (CommandContext.Begin(context))
+            {
+                var accepted = Assert.IsType<Accepted<CounterEvent>>(await Counter("a").AddAsync(IntegrationTests.Grains.Counter.Limit));
+                Assert.Equal((500, 500, i == 1), (accepted.Version, accepted.Events.Count, accepted.IsRepeated));
+            }
+
+            await Counter("a").LeaveAsync();
+        }
+    }
+
+    [Fact]
     public async Task a_command_id_used_again_with_another_content_is_refused()
     {
         await NamedAsync("a", 1, "key", hash: "one");

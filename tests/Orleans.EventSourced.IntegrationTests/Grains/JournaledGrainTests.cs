@@ -21,6 +21,21 @@ public sealed class JournaledGrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task a_stream_of_large_events_is_read_to_its_end()
+    {
+        var stream = new StreamId("ledger/large");
+        for (var i = 0; i < 12; i++)
+        {
+            var command = CommandId.New(TimeProvider.System);
+            var data = System.Text.Encoding.UTF8.GetBytes($$"""{"amount":1{{new string(' ', 700_000)}}}""");
+            await _node.Log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, [new NewEvent(EventId.Derive(command, stream, 0), "ledger-deposited", 1, data, new EventMetadata(command).ToJson())])], CancellationToken.None);
+        }
+
+        Assert.Equal((12, 12), await _node.Grains.GetGrain<ILedgerGrain>("large").GetAsync());
+        Assert.Equal(12, (await _node.Grains.GetGrain<ILedgerGrain>("large").HistoryAsync(0, 12)).Length);
+    }
+
+    [Fact]
     public async Task confirmed_events_are_in_the_log_and_a_new_activation_replays_them()
     {
         var ledger = Ledger("a");

@@ -78,7 +78,7 @@ public sealed class PostgresAppendProtocol(PostgresFixture postgres) : IAsyncLif
         {
             BatchCommands =
             {
-                new NpgsqlBatchCommand("call es.append(array['t/a'], array[-1], array[1], array[null]::text[], array[0], array[1], array[1], array['00000000-0000-4000-8000-000000000001'::uuid], array['tested'], array[1::smallint], array['{}'::bytea], array['{}'::bytea], null, null, null, null)"),
+                new NpgsqlBatchCommand("call es.append(array['t/a'], array[-1], array[1], array[null]::text[], array['00000000-0000-4000-8000-000000000001'::uuid], array['tested'], array[1::smallint], array['{}'::bytea], array['{}'::bytea], null, null, null, null)"),
                 new NpgsqlBatchCommand("select pg_sleep(8)"),
             },
         };
@@ -87,6 +87,36 @@ public sealed class PostgresAppendProtocol(PostgresFixture postgres) : IAsyncLif
         Assert.False(running.IsCompleted);
         Assert.IsType<AppendOutcome.Appended>(await SendAsync(Requests.One("t/b")));
         await running;
+    }
+
+    [Theory]
+    [InlineData("a count above the events", "array['t/a'], array[-1], array[2], array[null]::text[]", 1)]
+    [InlineData("a count below the events", "array['t/a'], array[-1], array[1], array[null]::text[]", 2)]
+    [InlineData("a request without events", "array['t/a', 't/b'], array[-1, -1], array[0, 1], array[null, null]::text[]", 1)]
+    [InlineData("a negative count", "array['t/a', 't/b'], array[-1, -1], array[-1, 2], array[null, null]::text[]", 1)]
+    [InlineData("no count", "array['t/a', 't/b'], array[-1, -1], array[null, 1], array[null, null]::text[]", 1)]
+    [InlineData("a stream too many", "array['t/a', 't/b'], array[-1], array[1], array[null]::text[]", 1)]
+    [InlineData("an expected version too few", "array['t/a', 't/b'], array[-1], array[1, 1], array[null, null]::text[]", 2)]
+    [InlineData("a count too many", "array['t/a'], array[-1], array[1, 1], array[null]::text[]", 2)]
+    [InlineData("a hash too few", "array['t/a', 't/b'], array[-1, -1], array[1, 1], array[null]::text[]", 2)]
+    [InlineData("no hashes", "array['t/a'], array[-1], array[1], null", 1)]
+    [InlineData("numbers that begin at 0", "'[0:0]={t/a}'::text[], '[0:0]={-1}'::int[], '[0:0]={1}'::int[], '[0:0]={null}'::text[]", 1)]
+    [InlineData("tables of requests", "array[['t/a', 't/b']], array[[-1, -1]], array[[1, 1]], array[[null, null]]::text[]", 2)]
+    [InlineData("no requests", "array[]::text[], array[]::int[], array[]::int[], array[]::text[]", 1)]
+    [InlineData("a type too few", "array['t/a'], array[-1], array[2], array[null]::text[]", 2, "e_type")]
+    [InlineData("a schema too few", "array['t/a'], array[-1], array[2], array[null]::text[]", 2, "e_schema")]
+    [InlineData("a payload too few", "array['t/a'], array[-1], array[2], array[null]::text[]", 2, "e_data")]
+    [InlineData("an envelope too few", "array['t/a'], array[-1], array[2], array[null]::text[]", 2, "e_metadata")]
+    public async Task arrays_that_do_not_fit_together_are_refused_and_write_nothing(string fault, string requests, int events, string? shorter = null)
+    {
+        (string Name, string Element)[] columns = [("e_id", "gen_random_uuid()"), ("e_type", "'tested'::text"), ("e_schema", "1::smallint"), ("e_data", "'{}'::bytea"), ("e_metadata", "'{}'::bytea")];
+        var given = columns.Select(c => $"array[{string.Join(", ", Enumerable.Repeat(c.Element, c.Name == shorter ? events - 1 : events))}]");
+        await using var connection = await PostgresLaws.ConnectAsync(_options.ConnectionString, "es_writer");
+
+        var e = await Assert.ThrowsAsync<PostgresException>(() => PostgresLaws.ExecuteAsync(connection, $"call es.append({requests}, {string.Join(", ", given)}, null, null, null, null)"));
+
+        Assert.True(e.SqlState == "ES003", $"{fault}: {e.SqlState} {e.MessageText}");
+        Assert.Equal(0, (await _log.ReadHeadAsync(Cancel)).Position.Value);
     }
 
     [Fact]
@@ -154,6 +184,15 @@ public sealed class PostgresAppendProtocol(PostgresFixture postgres) : IAsyncLif
             Assert.DoesNotContain(plan, line => line.Contains("Seq Scan", StringComparison.Ordinal));
             Assert.Contains(plan, line => line.Contains("events_commit_key", StringComparison.Ordinal));
         }
+    }
+
+    [Fact]
+    public async Task a_look_up_of_a_command_is_bounded_however_many_share_its_instant()
+    {
+        var instant = Requests.OfOneInstant(2_001).ToList();
+        await _log.AppendAsync([.. instant.Select(c => c.Request)], Cancel);
+        Assert.Equal("instant/1999", (await _log.FindCommandAsync(instant[1_999].Command, Cancel))?.Stream.Value);
+        Assert.Null(await _log.FindCommandAsync(instant[2_000].Command, Cancel));
     }
 
     [Fact]

@@ -77,9 +77,44 @@ public sealed class PostgresLaws(PostgresFixture postgres)
 
         var plain = new PostgresOptions { ConnectionString = new NpgsqlConnectionStringBuilder(options.ConnectionString) { Username = login, Password = "p" }.ConnectionString };
         await PostgresSchema.MigrateAsync(plain, Cancel);
-        Assert.False((await PostgresSchema.CheckAsync(plain, Cancel)).LoginIsSuperuser);
+        Assert.Null((await PostgresSchema.CheckAsync(plain, Cancel)).Warning);
         await using var own = new PostgresEventLog(plain);
         Assert.IsType<AppendOutcome.Appended>(Assert.Single(await own.AppendAsync([Requests.One("fine/a")], Cancel)));
+    }
+
+    [Fact]
+    public async Task a_superuser_as_the_applications_login_is_warned_about()
+    {
+        var (options, log) = await OpenAsync();
+        await log.DisposeAsync();
+        Assert.Contains("is a superuser", (await PostgresSchema.CheckAsync(options, Cancel)).Warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task a_login_that_migrated_alone_is_warned_about_until_another_one_migrates()
+    {
+        var superuser = await postgres.CreateDatabaseAsync();
+        var (app, admin) = ("app_" + Path.GetRandomFileName()[..8], "admin_" + Path.GetRandomFileName()[..8]);
+        var database = new NpgsqlConnectionStringBuilder(superuser).Database;
+        await using var connection = await ConnectAsync(superuser, null);
+        await ExecuteAsync(connection, $"create role {app} login createrole password 'p'; create role {admin} login password 'p'; alter database {database} owner to {app}");
+        var alone = new PostgresOptions { ConnectionString = new NpgsqlConnectionStringBuilder(superuser) { Username = app, Password = "p" }.ConnectionString };
+        await PostgresSchema.MigrateAsync(alone, Cancel);
+        await using (var asOwner = await ConnectAsync(alone.ConnectionString, "es_owner"))
+        {
+            await ExecuteAsync(asOwner, "alter table es.events disable trigger all; alter table es.events enable trigger all");
+        }
+
+        Assert.Contains("member of es_owner", (await PostgresSchema.CheckAsync(alone, Cancel)).Warning, StringComparison.Ordinal);
+        await ExecuteAsync(connection, $"revoke es_owner from {app}");
+        Assert.Contains("may make itself one", (await PostgresSchema.CheckAsync(alone, Cancel)).Warning, StringComparison.Ordinal);
+
+        await ExecuteAsync(connection, $"reassign owned by {app} to {admin}; grant es_owner to {admin}; revoke es_owner from {app}; alter role {app} nocreaterole");
+        var apart = new PostgresOptions { ConnectionString = alone.ConnectionString, AdminConnectionString = new NpgsqlConnectionStringBuilder(superuser) { Username = admin, Password = "p" }.ConnectionString };
+        await PostgresSchema.MigrateAsync(apart, Cancel);
+        Assert.Null((await PostgresSchema.CheckAsync(apart, Cancel)).Warning);
+        await using var log = new PostgresEventLog(apart);
+        Assert.IsType<AppendOutcome.Appended>(Assert.Single(await log.AppendAsync([Requests.One("fine/a")], Cancel)));
     }
 
     [Fact]

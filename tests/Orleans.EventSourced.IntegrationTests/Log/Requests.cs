@@ -21,5 +21,15 @@ internal static class Requests
             hash);
     }
 
+    /// <summary>
+    /// As many commands of one instant as a hostile caller likes, one event each; the event ids rise with the commands, as no honest ones would.
+    /// </summary>
+    public static IEnumerable<(CommandId Command, AppendRequest Request)> OfOneInstant(int commands) => Enumerable.Range(0, commands).Select(i =>
+    {
+        var (command, stream) = (new CommandId(new Guid($"01a20875-18cd-7bec-a3aa-{i:x12}")), new StreamId($"instant/{i}"));
+        var id = new EventId(new Guid($"01a20875-18cd-8bec-a3aa-{i:x12}"));
+        return (command, new AppendRequest(stream, ExpectedVersion.NoStream, [new NewEvent(id, "tested", 1, "{}"u8.ToArray(), new EventMetadata(command).ToJson())]));
+    });
+
     public static ExpectedVersion At(int version) => ExpectedVersion.Exactly(new StreamVersion(version));
 }

@@ -81,6 +81,30 @@ public sealed class SqliteLaws : IAsyncLifetime
     }
 
     [Fact]
+    public async Task a_look_up_of_a_command_is_bounded_however_many_share_its_instant()
+    {
+        var instant = Requests.OfOneInstant(2_001).ToList();
+        await _log.AppendAsync([.. instant.Select(c => c.Request)], Cancel);
+        Assert.Equal("instant/1999", (await _log.FindCommandAsync(instant[1_999].Command, Cancel))?.Stream.Value);
+        Assert.Null(await _log.FindCommandAsync(instant[2_000].Command, Cancel));
+    }
+
+    [Theory]
+    [InlineData("zeroblob(16)", "1")]
+    [InlineData("randomblob(16)", "40000")]
+    public async Task a_row_that_is_no_event_is_told_by_stream_and_version(string id, string schema)
+    {
+        using (var file = new SqliteConnection($"Data Source={_folder.Database};Pooling=False"))
+        {
+            file.Open();
+            new SqliteCommand($"insert into events select stream_id, 2, 77, 0, {id}, type, {schema}, data, metadata from events; insert into commits select 2, 77, 1, recorded_at, link from commits", file).ExecuteNonQuery();
+        }
+
+        var read = await Assert.ThrowsAsync<LogCorruptException>(() => _log.ReadStreamsAsync([new StreamRead(new StreamId("fine/a"), StreamVersion.None, 10)], Cancel));
+        Assert.Equal(("fine/a", 2, 2L), (read.Stream, read.Version, read.Position));
+    }
+
+    [Fact]
     public async Task what_was_written_is_there_after_the_file_is_opened_again()
     {
         var head = await _log.ReadHeadAsync(Cancel);

@@ -1,5 +1,7 @@
 using System.Text;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
@@ -87,6 +89,32 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
+    public async Task a_queue_full_of_bytes_refuses_at_once_and_takes_more_when_it_is_empty()
+    {
+        await using var group = Group(o => (o.MaxBatchesInFlight, o.MaxQueuedBytes) = (1, 16 * 1024 * 1024));
+        var gate = _log.HoldNext();
+        var taken = Enumerable.Range(0, 15).Select(i => group.AppendAsync(Request($"s/{i}", dataBytes: 1024 * 1024))).ToList();
+        await Assert.ThrowsAsync<LogOverloadedException>(() => group.AppendAsync(Request("s/refused", dataBytes: 1024 * 1024)));
+        var small = group.AppendAsync(Request("s/small"));
+        gate.SetResult();
+        await Task.WhenAll([.. taken, small]);
+        Assert.Equal(16, (await _log.Inner.ReadHeadAsync(CancellationToken.None)).Position.Value);
+        Assert.Equal(0, group.QueuedBytes);
+        Assert.IsType<AppendOutcome.Appended>(await group.AppendAsync(Request("s/largest", events: 15, dataBytes: 1024 * 1024)));
+    }
+
+    [Theory]
+    [InlineData((16L * 1024 * 1024) - 1)]
+    [InlineData((16L * 1024 * 1024 * 1024) + 1)]
+    public void a_queue_that_could_not_hold_one_request_or_would_fill_the_machine_is_no_option(long bytes)
+    {
+        var services = new ServiceCollection().AddGroupCommit().Configure<GroupCommitOptions>(o => o.MaxQueuedBytes = bytes);
+        using var provider = services.BuildServiceProvider();
+        var e = Assert.Throws<OptionsValidationException>(() => provider.GetRequiredService<IOptions<GroupCommitOptions>>().Value);
+        Assert.Contains("MaxQueuedBytes", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task a_lost_reply_is_resolved_by_sending_the_same_ids_again()
     {
         await using var group = Group();
@@ -148,6 +176,26 @@ public sealed class GroupCommitTests
         Assert.All(sent.Where((_, i) => i != 13), s => Assert.IsType<AppendOutcome.Appended>(s.Result));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task a_refusal_after_a_lost_reply_leaves_only_the_refused_request_in_doubt(bool wasWritten)
+    {
+        await using var group = Group(o => o.MaxBatchesInFlight = 1);
+        _log.LoseReplyOfBatchOf("s/0", wasWritten);
+        _log.Refuse = "s/13";
+        var gate = _log.HoldNext();
+        var first = group.AppendAsync(Request("s/first"));
+        var sent = Enumerable.Range(0, 30).Select(i => group.AppendAsync(Request($"s/{i}"))).ToList();
+        gate.SetResult();
+        await first;
+        await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => Advancing(sent[13]));
+
+        var expected = wasWritten ? typeof(AppendOutcome.Duplicate) : typeof(AppendOutcome.Appended);
+        Assert.All(await Task.WhenAll(sent.Where((_, i) => i != 13)), o => Assert.IsType(expected, o));
+        Assert.Equal(wasWritten ? 31 : 30, (await _log.Inner.ReadHeadAsync(CancellationToken.None)).Position.Value);
+    }
+
     [Fact]
     public async Task a_closed_group_takes_nothing_and_finishes_what_it_has()
     {
@@ -158,11 +206,11 @@ public sealed class GroupCommitTests
         await Assert.ThrowsAsync<LogUnavailableException>(() => group.AppendAsync(Request("s/late")));
     }
 
-    private static AppendRequest Request(string stream, int events = 1)
+    private static AppendRequest Request(string stream, int events = 1, int dataBytes = 2)
     {
         var (command, name) = (CommandId.New(TimeProvider.System), new StreamId(stream));
         var metadata = new EventMetadata(command).ToJson();
-        return new AppendRequest(name, ExpectedVersion.Any, [.. Enumerable.Range(0, events).Select(i => new NewEvent(EventId.Derive(command, name, i), "tested", 1, Encoding.UTF8.GetBytes("{}"), metadata))]);
+        return new AppendRequest(name, ExpectedVersion.Any, [.. Enumerable.Range(0, events).Select(i => new NewEvent(EventId.Derive(command, name, i), "tested", 1, Encoding.UTF8.GetBytes($"{{{new string(' ', dataBytes - 2)}}}"), metadata))]);
     }
 
     private GroupCommit Group(Action<GroupCommitOptions>? configure = null)
@@ -201,6 +249,7 @@ public sealed class GroupCommitTests
     {
         private readonly Queue<Func<Task>> _before = new();
         private readonly Dictionary<string, Task> _held = [];
+        private (string FirstStream, bool IsWritten)? _lost;
         private bool _loseReply;
 
         public InMemoryEventLog Inner { get; } = new(TimeProvider.System);
@@ -233,12 +282,21 @@ public sealed class GroupCommitTests
 
         public void LoseNextReply() => _loseReply = true;
 
+        public void LoseReplyOfBatchOf(string firstStream, bool isWritten) => _lost = (firstStream, isWritten);
+
         public async Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
         {
             if (_loseReply)
             {
                 _loseReply = false;
                 await Inner.AppendAsync(batch, cancellationToken);
+                throw new LogOutcomeUnknownException("the reply is lost");
+            }
+
+            if (_lost is { } lost && lost.FirstStream == batch[0].Stream.Value)
+            {
+                _lost = null;
+                await (lost.IsWritten ? Inner.AppendAsync(batch, cancellationToken) : Task.CompletedTask);
                 throw new LogOutcomeUnknownException("the reply is lost");
             }
 

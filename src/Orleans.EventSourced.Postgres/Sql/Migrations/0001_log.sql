@@ -112,18 +112,18 @@ return sha256(
   || es.field(int4send(schema)) || es.field(data) || es.field(metadata));
 
 -- Writes a batch of requests in the caller's transaction. Outcomes: 0 appended, 1 conflict, 2 duplicate, 3 id reused, 4 deferred.
---   p_*  one element a request: stream name, expected version (-1 any), count of events, hash of the command (or null),
---        and how many events stand before its first one in the arrays below
---   e_*  one element an event, in order: number of its request (from 1), number within it (from 1), id, type, schema, payload, metadata
+--   p_*  one element a request: stream name, expected version (-1 any), count of events (1 or more), hash of the command (or null)
+--   e_*  one element an event, request by request and in order: id, type, schema, payload, metadata
 --   r_*  one element a request: outcome; the last event's version, position and time (for a conflict the stream's version)
+-- Arrays that do not fit together raise ES003: which event is whose follows from the counts alone.
 -- Locks, in this order: the streams' rows by id, new stream rows by name, rows of events, then the one advisory lock that orders commits.
 -- Plans are generic and index-only by setting, because planning a batch anew costs more than running it (0.7 ms a call), and because
 -- statistics of a young table send the planner to sequential scans. Starting a statement costs as much as running it for one event, so
 -- what the usual batch does not need stands behind an if.
 -- A racing twin shows as 23505 on events_pkey or events_id_key: roll back and send again.
 create function es.append_batch(
-  p_stream text[], p_expected int[], p_count int[], p_hash text[], p_before int[],
-  e_request int[], e_number int[], e_id uuid[], e_type text[], e_schema smallint[], e_data bytea[], e_metadata bytea[],
+  p_stream text[], p_expected int[], p_count int[], p_hash text[],
+  e_id uuid[], e_type text[], e_schema smallint[], e_data bytea[], e_metadata bytea[],
   out r_outcome int[], out r_version int[], out r_position bigint[], out r_at timestamptz[])
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set plan_cache_mode = force_generic_plan set synchronous_commit = on
@@ -135,6 +135,9 @@ declare
   v_ids bigint[];
   v_stream bigint[];
   v_known boolean;
+  v_before int[];
+  v_request int[] := '{}';
+  v_events int := 0;
   v_first int[];
   v_count int := 0;
   v_commit bigint;
@@ -142,6 +145,23 @@ declare
   v_position bigint;
   v_at timestamptz;
 begin
+  if (array_dims(p_stream) = all (array[array_dims(p_expected), array_dims(p_count), array_dims(p_hash), '[1:' || cardinality(p_stream) || ']'])
+      and array_dims(e_id) = all (array[array_dims(e_type), array_dims(e_schema), array_dims(e_data), array_dims(e_metadata), '[1:' || cardinality(e_id) || ']'])) is not true then
+    raise exception using errcode = 'ES003', message = 'es.append takes arrays of one length for requests, and of one length for events';
+  end if;
+
+  for i in 1 .. cardinality(p_count) loop
+    if (p_count[i] > 0) is not true then
+      raise exception using errcode = 'ES003', message = format('es.append takes requests of 1 or more events; request %s has %s', i, coalesce(p_count[i]::text, 'null'));
+    end if;
+    v_before[i] := v_events;
+    v_request := v_request || array_fill(i, array[p_count[i]]);
+    v_events := v_events + p_count[i];
+  end loop;
+  if v_events <> cardinality(e_id) then
+    raise exception using errcode = 'ES003', message = format('es.append got %s events for requests of %s together', cardinality(e_id), v_events);
+  end if;
+
   -- Hot streams wait here for their turn instead of losing a race later.
   if v_lone then
     select array[s.id], p_stream into v_ids, v_names from es.streams s where s.name = p_stream[1] for no key update;
@@ -201,7 +221,7 @@ begin
                ) then 2
                else 3
              end as outcome
-      from unnest(p_stream, v_stream, p_count, p_hash, p_before, r_version, r_outcome) with ordinality r(name, stream_id, count, hash, before, version, outcome, i)
+      from unnest(p_stream, v_stream, p_count, p_hash, v_before, r_version, r_outcome) with ordinality r(name, stream_id, count, hash, before, version, outcome, i)
       cross join lateral (
         select count(*) as found,
                coalesce(bool_and(e.stream_id = r.stream_id), false) as here,
@@ -236,9 +256,9 @@ begin
     v_digests := es.digest(p_stream[1], r_version[1] + 1, e_id[1], e_type[1], e_schema[1], e_data[1], e_metadata[1]);
   else
     with wanted as materialized (
-      select r.stream_id, r.version + e.number as version, r.first + e.number - 1 as ordinal, r.name, e.id, e.type, e.schema, e.data, e.metadata
-      from unnest(e_request, e_number, e_id, e_type, e_schema, e_data, e_metadata) e(request, number, id, type, schema, data, metadata)
-      join unnest(p_stream, v_stream, r_version, r_outcome, v_first) with ordinality r(name, stream_id, version, outcome, first, i) on r.i = e.request
+      select r.stream_id, r.version + (e.k - r.before)::int as version, r.first + (e.k - r.before)::int - 1 as ordinal, r.name, e.id, e.type, e.schema, e.data, e.metadata
+      from unnest(v_request, e_id, e_type, e_schema, e_data, e_metadata) with ordinality e(request, id, type, schema, data, metadata, k)
+      join unnest(p_stream, v_before, v_stream, r_version, r_outcome, v_first) with ordinality r(name, before, stream_id, version, outcome, first, i) on r.i = e.request
       where r.outcome = 0
     ), written as (
       insert into es.events (stream_id, version, commit_id, ordinal, id, type, schema, data, metadata)
@@ -276,14 +296,14 @@ end $$;
 -- What a silo calls: append_batch, then commit, in one round trip. The commit stands here because the implicit transaction of a call would
 -- otherwise end only with the client's next message, and a client that freezes before it would hold the order of the whole log.
 create procedure es.append(
-  p_stream text[], p_expected int[], p_count int[], p_hash text[], p_before int[],
-  e_request int[], e_number int[], e_id uuid[], e_type text[], e_schema smallint[], e_data bytea[], e_metadata bytea[],
+  p_stream text[], p_expected int[], p_count int[], p_hash text[],
+  e_id uuid[], e_type text[], e_schema smallint[], e_data bytea[], e_metadata bytea[],
   inout r_outcome int[], inout r_version int[], inout r_position bigint[], inout r_at timestamptz[])
 language plpgsql
 as $$
 begin
   select a.r_outcome, a.r_version, a.r_position, a.r_at into r_outcome, r_version, r_position, r_at
-  from es.append_batch(p_stream, p_expected, p_count, p_hash, p_before, e_request, e_number, e_id, e_type, e_schema, e_data, e_metadata) a;
+  from es.append_batch(p_stream, p_expected, p_count, p_hash, e_id, e_type, e_schema, e_data, e_metadata) a;
   commit;
 end $$;
 
