@@ -99,11 +99,26 @@ public sealed class AppendRequest
             throw new ArgumentException($"The metadata of event {index} ('{e.Type}') for stream '{stream}' has {e.Metadata.Length} bytes; allowed are 1 to {EventMetadata.MaxBytes}.");
         }
 
-        if (e.Data.Span.IndexOf(EscapedNul) >= 0 || e.Metadata.Span.IndexOf(EscapedNul) >= 0)
+        if (HoldsNul(e.Data.Span) || HoldsNul(e.Metadata.Span))
         {
             throw new ArgumentException($"Event {index} ('{e.Type}') for stream '{stream}' holds a NUL character, which PostgreSQL's JSON operators cannot read back.");
         }
 
         return e.Data.Length + e.Metadata.Length;
+    }
+
+    /// <summary>Whether JSON text holds an escaped NUL: <c>\u0000</c> whose backslash is not itself escaped by an odd number of them before it.</summary>
+    private static bool HoldsNul(ReadOnlySpan<byte> json)
+    {
+        for (int at; (at = json.IndexOf(EscapedNul)) >= 0; json = json[(at + EscapedNul.Length)..])
+        {
+            var backslashesBefore = at - (json[..at].LastIndexOfAnyExcept((byte)'\\') + 1);
+            if (backslashesBefore % 2 == 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

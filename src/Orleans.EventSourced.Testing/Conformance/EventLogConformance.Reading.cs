@@ -33,6 +33,7 @@ public abstract partial class EventLogConformance
     [InlineData("{\"a\":1,\"a\":2}")]
     [InlineData("\"\\u00e9\\/\\ud83d\\ude00 é😀\\\\\"")]
     [InlineData("{\"money\":\"1.10\",\"big\":123456789012345678901234567890.5}")]
+    [InlineData("{\"path\":\"C:\\\\u0000\"}")]
     [InlineData("null")]
     [InlineData("[]")]
     public async Task the_json_text_comes_back_byte_for_byte(string json)

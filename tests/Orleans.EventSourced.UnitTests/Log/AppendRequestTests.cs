@@ -16,6 +16,23 @@ public sealed class AppendRequestTests
         Assert.InRange(Request([.. Enumerable.Repeat(mebibyte, 15)]).Bytes, 15 * 1024 * 1024, AppendRequest.MaxBytes);
     }
 
+    [Theory]
+    [InlineData("""{"a":"\u0000"}""")]
+    [InlineData("""{"a":"x\u0000"}""")]
+    [InlineData("""{"a":"\\\u0000"}""")]
+    [InlineData("""{"a":"\\u0000 \u0000"}""")]
+    [InlineData("""{"\u0000":1}""")]
+    public void a_NUL_character_is_refused(string data) =>
+        Assert.Contains("NUL", Assert.Throws<ArgumentException>(() => Request(data)).Message, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("""{"a":"\\u0000"}""")]
+    [InlineData("""{"a":"\\\\u0000"}""")]
+    [InlineData("""{"a":"\\","b":"u0000"}""")]
+    [InlineData("""{"a":"\u0001u0000"}""")]
+    public void a_backslash_before_u0000_is_a_text_like_any_other(string data) =>
+        Assert.Single(Request(data).Events);
+
     private static AppendRequest Request(params string[] data)
     {
         var (command, stream) = (CommandId.New(TimeProvider.System), new StreamId("s/a"));
