@@ -10,7 +10,7 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
 {
     public const string Key = "key";
     public const string Position = "position";
-    private const int Precision = 28;
+    private const int Precision = 19;
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

@@ -5,7 +5,7 @@ using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Postgres;
 
-/// <summary>The statements of one view's table. Names come from <see cref="ViewId"/> and <see cref="ViewColumn"/>, which let nothing through that would need quoting; values are parameters.</summary>
+/// <summary>The statements of one view's table. Names come from <see cref="ViewId"/> and <see cref="ViewColumn"/>, whose names are without quotation marks, and are quoted; values are parameters.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
 internal sealed class ViewSql<TRow>
     where TRow : class
@@ -19,7 +19,7 @@ internal sealed class ViewSql<TRow>
         Table = ViewId.Of(typeof(TRow)).Table;
         _columns = [.. ViewColumn.Of(typeof(TRow)).Select(c => Column.Of(c, entity.FindProperty(c.Property)!.GetColumnType(table)!))];
         var name = $"{PostgresViewTable.Schema}.{Table}";
-        var names = _columns.Select(c => c.Name).ToList();
+        var names = _columns.Select(c => $"\"{c.Name}\"").ToList();
         Create = $"""
             {context.Database.GenerateCreateScript()}
             create table {name}_tombstones (key text collate "C" primary key, position bigint not null);

@@ -18,7 +18,7 @@ public interface IView<TRow, TEvent>
     where TRow : class, IView<TRow, TEvent>
     where TEvent : class
 {
-    /// <summary>The key of the row that the event changes, 1 to 512 bytes of UTF-8; null: none.</summary>
+    /// <summary>The key of the row that the event changes, as <see cref="RowKey"/> says; null: none.</summary>
     static abstract string? KeyOf(ViewEvent<TEvent> e);
 
     /// <summary>The row after the event; null: it is deleted.</summary>
@@ -48,7 +48,7 @@ public interface IRoutedView<TRow, TEvent, TRoute>
     /// <param name="e">The event.</param>
     static abstract TRoute? Follow(TRoute? route, ViewEvent<TEvent> e);
 
-    /// <summary>The key of the row that the stream belongs to; null: not known yet.</summary>
+    /// <summary>The key of the row that the stream belongs to, as <see cref="RowKey"/> says; null: not known yet.</summary>
     static abstract string? KeyOf(TRoute route);
 
     /// <summary>The row after the event; null: it is deleted.</summary>

@@ -35,13 +35,6 @@ public interface IViewTable<TRow>
 /// <param name="State">The route as JSON in UTF-8.</param>
 public sealed record ViewRoute(string? Key, ReadOnlyMemory<byte> State);
 
-/// <summary>A row after the events of a commit.</summary>
-/// <param name="Key">Its key.</param>
-/// <param name="Row">The row; null: deleted, a tombstone with the position stays.</param>
-/// <param name="Position">The last event folded into it.</param>
-public sealed record RowChange<TRow>(string Key, TRow? Row, LogPosition Position)
-    where TRow : class;
-
 /// <summary>A route after the events of a commit.</summary>
 /// <param name="Stream">Whose.</param>
 /// <param name="Route">The route; null: forgotten, because the stream's row belongs to another slice.</param>

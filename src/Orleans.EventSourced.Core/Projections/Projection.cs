@@ -12,6 +12,7 @@ public abstract class Projection<TRow>
     private protected Projection(Type events)
     {
         View = ViewId.Of(typeof(TRow));
+        _ = ViewColumn.Of(typeof(TRow));
         Events = events;
     }
 
@@ -50,7 +51,7 @@ public static class Projection
             foreach (var (recorded, payload) in events)
             {
                 var e = new ViewEvent<TEvent>(recorded, (TEvent)payload);
-                if (ViewFoldException.Guard(recorded, () => TRow.KeyOf(e)) is { } key && slice.Owns(key))
+                if (ViewFoldException.Guard(recorded, () => TRow.KeyOf(e) is { } k ? RowKey.Checked(k, typeof(TRow)) : null) is { } key && slice.Owns(key))
                 {
                     steps.Add(new RowStep<TRow>(key, recorded, row => TRow.Apply(row, key, e)));
                 }
@@ -82,7 +83,7 @@ public static class Projection
 
                 var e = new ViewEvent<TEvent>(recorded, (TEvent)payload);
                 var before = known?.Route;
-                var (after, key) = ViewFoldException.Guard(recorded, () => TRow.Follow(before, e) is { } route ? (route, known?.Key ?? TRow.KeyOf(route)) : (null, null));
+                var (after, key) = ViewFoldException.Guard(recorded, () => TRow.Follow(before, e) is { } route ? (route, known?.Key ?? KeyOf(route)) : (null, null));
                 changed.Add(recorded.Stream);
                 if (after is null || (key is not null && !slice.Owns(key)))
                 {
@@ -111,6 +112,8 @@ public static class Projection
 
             return steps;
         }
+
+        private static string? KeyOf(TRoute route) => TRow.KeyOf(route) is { } key ? RowKey.Checked(key, typeof(TRow)) : null;
 
         private static async Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, CancellationToken cancellationToken)
         {

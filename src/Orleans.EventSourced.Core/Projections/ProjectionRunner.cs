@@ -100,7 +100,7 @@ public sealed class ProjectionRunner<TRow>
         foreach (var step in steps)
         {
             var row = rows.TryGetValue(step.Key, out var changed) ? changed.Row : before.GetValueOrDefault(step.Key);
-            rows[step.Key] = new RowChange<TRow>(step.Key, ViewFoldException.Guard(step.Recorded, () => step.Apply(row), step.Key), step.Recorded.Position);
+            rows[step.Key] = ViewFoldException.Guard(step.Recorded, () => new RowChange<TRow>(step.Key, step.Apply(row), step.Recorded.Position), step.Key);
         }
 
         return [.. rows.Values];

@@ -22,7 +22,7 @@ public abstract record ProjectionStep
     /// <param name="Position">The other one's checkpoint.</param>
     public sealed record Overtaken(LogPosition Position) : ProjectionStep;
 
-    /// <summary>The fold fails at an event. The events before it are in the rows, it and those after it are not.</summary>
+    /// <summary>The fold fails at an event, or gives a row that no table keeps. The events before it are in the rows, it and those after it are not.</summary>
     /// <param name="Position">The checkpoint: the position before the event.</param>
     /// <param name="Fault">The event and the error.</param>
     public sealed record Poisoned(LogPosition Position, ViewFoldException Fault) : ProjectionStep;

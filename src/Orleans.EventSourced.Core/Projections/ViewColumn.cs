@@ -13,14 +13,24 @@ public sealed class ScaleAttribute(int digits) : Attribute
     public int Digits { get; } = digits;
 }
 
-/// <summary>A column of a view's table: a property of the row that can be set when the row is made. What is computed is not stored.</summary>
-/// <param name="Name">Its name in SQL: the property's, in lower case with underscores.</param>
+/// <summary>
+/// A column of a view's table: a property of the row that can be set when the row is made. What is computed is not stored. Text is kept up to <see cref="MaxTextBytes"/>, without NUL;
+/// an instant in UTC, to the microsecond; a decimal with its scale, up to <see cref="MaxDecimal"/>.
+/// </summary>
+/// <param name="Name">Its name in SQL: the property's, in lower case with underscores, 63 bytes of UTF-8 at most.</param>
 /// <param name="Property">The property.</param>
 /// <param name="Scale">The decimals kept, of a <c>decimal</c>; else null.</param>
-public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale)
+/// <param name="IsNullable">Whether it may be null.</param>
+public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale, bool IsNullable)
 {
+    /// <summary>The longest text, in bytes of UTF-8: as long as an event.</summary>
+    public const int MaxTextBytes = 1_048_576;
+
     private const int MaxScale = 10;
-    private static readonly HashSet<string> Reserved = ["key", "position"];
+    private const int MaxNameBytes = 63;
+
+    // The last ones are columns that every table of PostgreSQL has.
+    private static readonly HashSet<string> Reserved = ["key", "position", "tableoid", "ctid", "xmin", "cmin", "xmax", "cmax"];
     private static readonly HashSet<Type> Allowed = [typeof(string), typeof(bool), typeof(int), typeof(long), typeof(decimal), typeof(Guid), typeof(DateTimeOffset), typeof(DateOnly)];
 
     /// <summary>The columns of a row's class, in the order of its properties.</summary>
@@ -28,11 +38,20 @@ public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale)
     public static IReadOnlyList<ViewColumn> Of(Type row)
     {
         ArgumentNullException.ThrowIfNull(row);
-        var columns = row.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite && p.GetIndexParameters().Length == 0).Select(p => Of(row, p)).ToList();
+        var nullability = new NullabilityInfoContext();
+        var columns = row.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite && p.GetIndexParameters().Length == 0).Select(p => Of(row, p, nullability)).ToList();
+        if (columns.GroupBy(c => c.Name, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twins)
+        {
+            throw new ArgumentException($"The row '{row}' has several properties that would be the column '{twins.Key}'.", nameof(row));
+        }
+
         return columns.Count > 0 ? columns : throw new ArgumentException($"The row '{row}' has no property to be stored.", nameof(row));
     }
 
-    private static ViewColumn Of(Type row, PropertyInfo property)
+    /// <summary>The greatest decimal kept with so many decimals, and below 0 the least: what 64 bits hold as a whole number of its last decimal.</summary>
+    public static decimal MaxDecimal(int scale) => new(-1, int.MaxValue, 0, false, (byte)scale);
+
+    private static ViewColumn Of(Type row, PropertyInfo property, NullabilityInfoContext nullability)
     {
         var type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
         var scale = property.GetCustomAttribute<ScaleAttribute>()?.Digits;
@@ -41,7 +60,8 @@ public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale)
             : (type == typeof(decimal)) != (scale is not null) ? throw Fault("is a decimal without [Scale], or has one and is none")
             : scale is < 0 or > MaxScale ? throw Fault($"has the scale {scale}; allowed are 0 to {MaxScale}")
             : Reserved.Contains(name) ? throw Fault($"would be the column '{name}', which every view has already")
-            : new ViewColumn(name, property, scale);
+            : Encoding.UTF8.GetByteCount(name) > MaxNameBytes ? throw Fault($"would be a column whose name is longer than {MaxNameBytes} bytes")
+            : new ViewColumn(name, property, scale, nullability.Create(property).WriteState == NullabilityState.Nullable);
 
         ArgumentException Fault(string fault) => new($"The property {property.Name} of the row '{row}' {fault}.", nameof(row));
     }

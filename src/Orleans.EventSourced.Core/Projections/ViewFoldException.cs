@@ -2,7 +2,7 @@ using Orleans.EventSourced.Core.Events;
 
 namespace Orleans.EventSourced.Core.Projections;
 
-/// <summary>A view's fold threw at an event: its code does not fit the log. The fold of the same events throws again, so the projection stops there.</summary>
+/// <summary>A view's fold threw at an event, or gave a row that no table keeps: its code does not fit the log. The fold of the same events throws again, so the projection stops there.</summary>
 public sealed class ViewFoldException : Exception
 {
     private ViewFoldException(RecordedEvent recorded, string? key, Exception cause)

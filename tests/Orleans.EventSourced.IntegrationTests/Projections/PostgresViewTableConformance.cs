@@ -7,7 +7,7 @@ namespace Orleans.EventSourced.IntegrationTests.Projections;
 
 public sealed class PostgresViewTableConformance(PostgresFixture postgres) : ViewTableConformance, IAsyncDisposable
 {
-    private readonly List<PostgresViewTable<EveryColumn>> _tables = [];
+    private readonly List<IAsyncDisposable> _tables = [];
     private PostgresOptions? _options;
 
     public async ValueTask DisposeAsync()
@@ -18,9 +18,10 @@ public sealed class PostgresViewTableConformance(PostgresFixture postgres) : Vie
         }
     }
 
-    protected override async Task<IViewTable<EveryColumn>> TableAsync()
+    protected override async Task<IViewTable<TRow>> TableAsync<TRow>()
     {
-        _tables.Add(new PostgresViewTable<EveryColumn>(_options ??= await PostgresConformance.MigratedAsync(postgres)));
-        return _tables[^1];
+        var table = new PostgresViewTable<TRow>(_options ??= await PostgresConformance.MigratedAsync(postgres));
+        _tables.Add(table);
+        return table;
     }
 }

@@ -65,6 +65,22 @@ internal sealed record BranchRow(int Accounts, int Balance) : IRoutedView<Branch
     private static int Open(Route? route) => route is { IsClosed: false } ? 1 : 0;
 }
 
+/// <summary>One row an account, in units of eight: not every deposit can be kept with two decimals.</summary>
+[View("eighth")]
+internal sealed record EighthRow([property: Scale(2)] decimal Eighths, DateTimeOffset OpenedAt, string Seen) : IView<EighthRow, AccountEvent>
+{
+    /// <summary>A deposit that gives no key any table keeps.</summary>
+    public const int Keyless = -1;
+
+    public static string? KeyOf(ViewEvent<AccountEvent> e) => e.Event is Deposited { Amount: Keyless } ? "a\0" : e.Recorded.Stream.Key;
+
+    public static EighthRow? Apply(EighthRow? row, string key, ViewEvent<AccountEvent> e) => e.Event switch
+    {
+        Deposited deposited => row! with { Eighths = row.Eighths + (deposited.Amount / 8m), Seen = FormattableString.Invariant($"{row.Eighths} {row.OpenedAt:O}") },
+        _ => new EighthRow(0, new DateTimeOffset(2010, 3, 31, 23, 30, 0, TimeSpan.FromHours(2)).AddTicks(7), ""),
+    };
+}
+
 /// <summary>A log of accounts, and what the views of it must hold, folded without any projection.</summary>
 internal sealed class Bank
 {

@@ -5,7 +5,15 @@ namespace Orleans.EventSourced.UnitTests.Projections;
 
 public sealed class InMemoryViewTableConformance : ViewTableConformance
 {
-    private readonly InMemoryViewTable<EveryColumn> _table = new();
+    private readonly Dictionary<Type, object> _tables = [];
 
-    protected override Task<IViewTable<EveryColumn>> TableAsync() => Task.FromResult<IViewTable<EveryColumn>>(_table);
+    protected override Task<IViewTable<TRow>> TableAsync<TRow>()
+    {
+        if (!_tables.TryGetValue(typeof(TRow), out var table))
+        {
+            _tables.Add(typeof(TRow), table = new InMemoryViewTable<TRow>());
+        }
+
+        return Task.FromResult((IViewTable<TRow>)table);
+    }
 }

@@ -113,6 +113,35 @@ public sealed class ProjectionRunnerTests
         Assert.Equal(11, (await StandsStillAsync(Branches)).Rows["x"].Row.Balance);
     }
 
+    [Theory]
+    [InlineData(1, "0.125")]
+    [InlineData(EighthRow.Keyless, "NUL")]
+    public async Task a_row_that_no_table_keeps_poisons_its_event_and_no_other(int amount, string reason)
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Deposited(4));
+        await _bank.AppendAsync("b", new Opened("x"), new Deposited(amount), new Deposited(8));
+        var table = new InMemoryViewTable<EighthRow>();
+        var runner = _bank.Runner(Projection.Of<EighthRow, AccountEvent>(), table);
+
+        Assert.Equal(new ProjectionStep.Advanced(new LogPosition(3), 3), await runner.StepAsync(CancellationToken.None));
+        var fault = Assert.IsType<ProjectionStep.Poisoned>(await runner.StepAsync(CancellationToken.None)).Fault;
+        Assert.Equal(new LogPosition(4), fault.Recorded.Position);
+        Assert.Contains("View eighth_v1", fault.Message, StringComparison.Ordinal);
+        Assert.Contains(reason, fault.Message, StringComparison.Ordinal);
+        Assert.Equal([0.5m, 0m], table.Rows.OrderBy(r => r.Key, StringComparer.Ordinal).Select(r => r.Value.Row.Eighths));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(10_000)]
+    public async Task a_fold_meets_the_row_as_tables_keep_it_within_a_step_too(int stepEvents)
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Deposited(4), new Deposited(4));
+        var table = new InMemoryViewTable<EighthRow>();
+        await ToHeadAsync(_bank.Runner(Projection.Of<EighthRow, AccountEvent>(), table, stepEvents: stepEvents));
+        Assert.Equal("0.50 2010-03-31T21:30:00.0000000+00:00", table.Rows["a"].Row.Seen);
+    }
+
     [Fact]
     public async Task at_an_event_of_an_unknown_type_it_says_what_it_lacks()
     {
