@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Snapshots;
 
 namespace Orleans.EventSourced.Postgres;
@@ -9,7 +10,7 @@ namespace Orleans.EventSourced.Postgres;
 public static class PostgresHosting
 {
     /// <summary>
-    /// Adds the log and the snapshots. The schema is not touched: call <see cref="PostgresSchema.MigrateAsync"/> and <see cref="PostgresSchema.CheckAsync"/> before the silo starts.
+    /// Adds the log, the snapshots and the views. The schema is not touched: call <see cref="PostgresSchema.MigrateAsync"/> and <see cref="PostgresSchema.CheckAsync"/> before the silo starts.
     /// </summary>
     /// <param name="services">The silo's services.</param>
     /// <param name="configure">At least the connection string.</param>
@@ -21,6 +22,7 @@ public static class PostgresHosting
         services.AddSingleton<IValidateOptions<PostgresOptions>, PostgresOptions.Validator>();
         services.AddSingleton<IEventLog>(provider => new PostgresEventLog(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddSingleton<ISnapshotStore>(provider => new PostgresSnapshotStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
+        services.AddSingleton<IViewStore>(provider => new PostgresViewStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         return services;
     }
 }

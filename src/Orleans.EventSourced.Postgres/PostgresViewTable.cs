@@ -6,30 +6,18 @@ using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Postgres;
 
-/// <summary>What all tables of views share.</summary>
-internal static class PostgresViewTable
-{
-    public const string Schema = "es_views";
-
-    /// <summary>Held while a table is made, so that runners that start together make it once.</summary>
-    public const long CreationLock = 7306093021735223395;
-}
-
 /// <summary>The table of one version of one view in PostgreSQL, in schema <c>es_views</c>. Safe for concurrent use.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-public sealed class PostgresViewTable<TRow> : IViewTable<TRow>, IAsyncDisposable
+internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
     where TRow : class
 {
     private readonly NpgsqlDataSource _source;
     private readonly DbContextOptions _mapping;
     private readonly ViewSql<TRow> _sql;
 
-    /// <param name="options">Where the log is; its schema is there already.</param>
-    /// <exception cref="ArgumentException">The row's class cannot be a table: <see cref="ViewColumn.Of(Type)"/>, <see cref="ViewId.Of"/>.</exception>
-    public PostgresViewTable(PostgresOptions options)
+    public PostgresViewTable(NpgsqlDataSource source)
     {
-        ArgumentNullException.ThrowIfNull(options);
-        _source = PostgresConnections.Create(options);
+        _source = source;
         _mapping = new DbContextOptionsBuilder().UseNpgsql(_source).Options;
         using var context = new ViewContext<TRow>(_mapping);
         _sql = new ViewSql<TRow>(context);
@@ -42,13 +30,13 @@ public sealed class PostgresViewTable<TRow> : IViewTable<TRow>, IAsyncDisposable
         {
             await using var connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-            if (await IsMissingAsync(connection, cancellationToken).ConfigureAwait(false))
+            if (await ReadColumnsAsync(connection, cancellationToken).ConfigureAwait(false) is { Count: > 0 } found)
             {
-                await ScalarAsync(connection, $"select pg_advisory_xact_lock({PostgresViewTable.CreationLock})", cancellationToken).ConfigureAwait(false);
-                if (await IsMissingAsync(connection, cancellationToken).ConfigureAwait(false))
-                {
-                    await ScalarAsync(connection, _sql.Create, cancellationToken).ConfigureAwait(false);
-                }
+                ViewColumn.RequireSame(_sql.View, _sql.Columns, found);
+            }
+            else
+            {
+                await CreateAsync(connection, cancellationToken).ConfigureAwait(false);
             }
 
             var position = await CheckpointAsync(connection, slice, cancellationToken).ConfigureAwait(false);
@@ -121,7 +109,8 @@ public sealed class PostgresViewTable<TRow> : IViewTable<TRow>, IAsyncDisposable
             var checkpoint = Add(
                 batch,
                 Statements.MoveCheckpoint,
-                Value(_sql.Table),
+                Value(_sql.View.Name),
+                Value(_sql.View.Version),
                 Value(commit.Slice.Index),
                 Value(commit.Slice.Count),
                 Value(commit.Expected.Value),
@@ -144,22 +133,46 @@ public sealed class PostgresViewTable<TRow> : IViewTable<TRow>, IAsyncDisposable
         }
     }
 
-    /// <summary>Closes the connections.</summary>
-    public ValueTask DisposeAsync() => _source.DisposeAsync();
+    /// <summary>Makes the table and, with the first version of its view, the plain name; nothing where another runner was first.</summary>
+    private async Task CreateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await PostgresViewStore.ExecuteAsync(connection, PostgresViewStore.LockTables, [], cancellationToken).ConfigureAwait(false);
+        if (await ReadColumnsAsync(connection, cancellationToken).ConfigureAwait(false) is { Count: > 0 } found)
+        {
+            ViewColumn.RequireSame(_sql.View, _sql.Columns, found);
+            return;
+        }
 
-    /// <summary>Asked of the catalog's tables: <c>to_regclass</c> may answer from a cache that a lock does not renew.</summary>
-    private async Task<bool> IsMissingAsync(NpgsqlConnection connection, CancellationToken cancellationToken) => await ScalarAsync(
-        connection, $"select not exists (select from pg_catalog.pg_tables where schemaname = '{PostgresViewTable.Schema}' and tablename = '{_sql.Table}')", cancellationToken).ConfigureAwait(false) is true;
+        await PostgresViewStore.ExecuteAsync(connection, _sql.Create, [], cancellationToken).ConfigureAwait(false);
+        if (await PostgresViewStore.ExecuteAsync(connection, Statements.InsertLive, [Value(_sql.View.Name), Value(_sql.View.Version)], cancellationToken).ConfigureAwait(false) == 1)
+        {
+            await PostgresViewStore.ExecuteAsync(connection, _sql.CreatePlainName, [], cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The columns of the table that is there; none: there is no table.</summary>
+    private async Task<IReadOnlyDictionary<string, string>> ReadColumnsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Statements.ReadColumns, connection) { Parameters = { Value(_sql.View.Table) } };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var columns = new Dictionary<string, string>(StringComparer.Ordinal);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            columns.Add(reader.GetString(0), reader.GetString(1));
+        }
+
+        return columns;
+    }
 
     /// <summary>The checkpoint of the slice, made where it is missing.</summary>
     private async Task<LogPosition> CheckpointAsync(NpgsqlConnection connection, Slice slice, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection) { Parameters = { Value(_sql.Table), Value(slice.Index), Value(slice.Count) } };
+        await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection) { Parameters = { Value(_sql.View.Name), Value(_sql.View.Version), Value(slice.Index), Value(slice.Count) } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
-        return !isThisLog ? throw new LogMisconfiguredException($"The view table {_sql.Table} was folded from another log.")
-            : slices != slice.Count ? throw new LogMisconfiguredException($"The view table {_sql.Table} is divided into {slices} slices, not into {slice.Count}.")
+        return !isThisLog ? throw new LogMisconfiguredException($"The table of view {_sql.View} was folded from another log.")
+            : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {_sql.View} is divided into {slices} slices, not into {slice.Count}.")
             : new LogPosition(position);
     }
 
@@ -214,10 +227,4 @@ public sealed class PostgresViewTable<TRow> : IViewTable<TRow>, IAsyncDisposable
     }
 
     private static NpgsqlParameter Value<T>(T value) => new NpgsqlParameter<T> { TypedValue = value };
-
-    private static async Task<object?> ScalarAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection);
-        return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
-    }
 }

@@ -30,6 +30,18 @@ internal static class Statements
 
     public static string MoveCheckpoint => Get("move_checkpoint");
 
+    public static string ReadCheckpoints => Get("read_checkpoints");
+
+    public static string DeleteCheckpoints => Get("delete_checkpoints");
+
+    public static string ReadColumns => Get("read_columns");
+
+    public static string InsertLive => Get("insert_live");
+
+    public static string DeleteLive => Get("delete_live");
+
+    public static string HasVersions => Get("has_versions");
+
     public static string ReadServer => Get("read_server");
 
     /// <summary>The migrations by number, in order: <c>NNNN_name.sql</c>.</summary>

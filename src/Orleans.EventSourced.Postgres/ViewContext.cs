@@ -10,12 +10,14 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
 {
     public const string Key = "key";
     public const string Position = "position";
+
+    // What a 64-bit integer holds, as all tables keep decimals no greater.
     private const int Precision = 19;
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         var row = modelBuilder.Entity<TRow>();
-        row.ToTable(ViewId.Of(typeof(TRow)).Table, PostgresViewTable.Schema);
+        row.ToTable(ViewId.Of(typeof(TRow)).Table, PostgresViewStore.Schema);
         row.Property<string>(Key).HasColumnName(Key).HasColumnOrder(0).UseCollation("C");
         row.Property<long>(Position).HasColumnName(Position).HasColumnOrder(1);
         row.HasKey(Key);

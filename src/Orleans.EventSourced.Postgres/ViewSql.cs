@@ -16,15 +16,17 @@ internal sealed class ViewSql<TRow>
     {
         var entity = context.Model.FindEntityType(typeof(TRow))!;
         var table = StoreObjectIdentifier.Create(entity, StoreObjectType.Table)!.Value;
-        Table = ViewId.Of(typeof(TRow)).Table;
+        View = ViewId.Of(typeof(TRow));
+        Columns = entity.GetProperties().ToDictionary(p => p.GetColumnName(table)!, p => p.GetColumnType(table) + (p.IsColumnNullable(table) ? "" : " not null"), StringComparer.Ordinal);
         _columns = [.. ViewColumn.Of(typeof(TRow)).Select(c => Column.Of(c, entity.FindProperty(c.Property)!.GetColumnType(table)!))];
-        var name = $"{PostgresViewTable.Schema}.{Table}";
+        var name = $"{PostgresViewStore.Schema}.{View.Table}";
         var names = _columns.Select(c => $"\"{c.Name}\"").ToList();
         Create = $"""
             {context.Database.GenerateCreateScript()}
             create table {name}_tombstones (key text collate "C" primary key, position bigint not null);
             create table {name}_routes (slice int not null, stream text collate "C" not null, key text collate "C", state json not null, primary key (slice, stream));
             """;
+        CreatePlainName = $"create view {PostgresViewStore.Schema}.\"{View.Name}\" as select * from {name}";
         Upsert = $"""
             insert into {name} (key, position, {string.Join(", ", names)})
             select * from unnest($1::text[], $2::bigint[], {string.Join(", ", _columns.Select((c, i) => $"${i + 3}::{c.StoreType}[]"))})
@@ -45,9 +47,14 @@ internal sealed class ViewSql<TRow>
         ReadRoutes = $"select stream, key, state::text from {name}_routes where slice = $1 and stream = any ($2)";
     }
 
-    public string Table { get; }
+    public ViewId View { get; }
+
+    /// <summary>The type of each column, as <c>read_columns.sql</c> finds it.</summary>
+    public IReadOnlyDictionary<string, string> Columns { get; }
 
     public string Create { get; }
+
+    public string CreatePlainName { get; }
 
     public string Upsert { get; }
 

@@ -34,6 +34,9 @@ internal static class SqliteErrors
         ? new LogUnavailableException($"SQLite could not commit the batch ({e.SqliteErrorCode}); it was rolled back.", e)
         : new LogOutcomeUnknownException("SQLite failed while it committed a batch.", e);
 
+    /// <summary>An error of the commit of what is derived from the log: whoever wrote it looks what is there, and derives the rest again.</summary>
+    public static LogException OnDerivedCommit(SqliteException e) => new LogUnavailableException($"SQLite failed while it committed ({e.SqliteErrorCode} {e.Message}); written or not.", e);
+
     /// <summary>An error of a read, or of a write that was rolled back.</summary>
     public static LogException OnRead(SqliteException e) => e.SqliteErrorCode switch
     {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Snapshots;
 
 namespace Orleans.EventSourced.Sqlite;
@@ -8,7 +9,7 @@ namespace Orleans.EventSourced.Sqlite;
 /// <summary>Registers the log in SQLite.</summary>
 public static class SqliteHosting
 {
-    /// <summary>Adds the log and the snapshots. The file is opened, and taken for this process, when the log is first asked for.</summary>
+    /// <summary>Adds the log, the snapshots and the views. The file is opened, and taken for this process, when the log is first asked for.</summary>
     /// <param name="services">The silo's services.</param>
     /// <param name="configure">The path, if it is not the default.</param>
     public static IServiceCollection AddSqliteEventLog(this IServiceCollection services, Action<SqliteOptions> configure)
@@ -18,7 +19,10 @@ public static class SqliteHosting
         services.AddOptions<SqliteOptions>().Configure(configure).ValidateOnStart();
         services.AddSingleton<IValidateOptions<SqliteOptions>, SqliteOptions.Validator>();
         services.AddSingleton<IEventLog>(provider => new SqliteEventLog(provider.GetRequiredService<IOptions<SqliteOptions>>().Value, provider.GetService<TimeProvider>() ?? TimeProvider.System));
-        services.AddSingleton<ISnapshotStore>(provider => new SqliteSnapshotStore(provider.GetRequiredService<IOptions<SqliteOptions>>().Value));
+        services.AddSingleton(provider => new SqliteViewsFile(provider.GetRequiredService<IOptions<SqliteOptions>>().Value));
+        services.AddSingleton<ISnapshotStore>(provider => new SqliteSnapshotStore(provider.GetRequiredService<SqliteViewsFile>()));
+        services.AddSingleton<IViewStore>(provider => new SqliteViewStore(
+            provider.GetRequiredService<SqliteViewsFile>(), provider.GetRequiredService<IOptions<SqliteOptions>>().Value, provider.GetService<TimeProvider>() ?? TimeProvider.System));
         return services;
     }
 }

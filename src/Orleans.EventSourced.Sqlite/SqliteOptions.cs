@@ -5,19 +5,19 @@ namespace Orleans.EventSourced.Sqlite;
 /// <summary>Where the log's file is.</summary>
 public sealed class SqliteOptions
 {
-    /// <summary>The file; its folder is made if need be. Beside it lie <c>-views.db</c> with the snapshots and <c>.lock</c>. Default <c>data/eventlog.db</c>.</summary>
+    /// <summary>The file; its folder is made if need be. Beside it lie <c>-views.db</c> with the views and snapshots and <c>.lock</c>. Default <c>data/eventlog.db</c>.</summary>
     public string Path { get; set; } = System.IO.Path.Combine("data", "eventlog.db");
 
     /// <summary>Opens the log for reading only, which is allowed beside the process that writes. Default false.</summary>
     public bool ReadOnly { get; set; }
 
-    /// <summary>How many threads read, each with a connection of its own. 1 to 16; default 2.</summary>
+    /// <summary>How many threads read each file, each with a connection of its own. 1 to 16; default 2.</summary>
     public int Readers { get; set; } = 2;
 
     /// <summary>The most pieces of work that wait for a thread; one more is refused. 1 to 1,000,000; default 20,000.</summary>
     public int MaxQueued { get; set; } = 20_000;
 
-    /// <summary>The file of snapshots, beside the log's.</summary>
+    /// <summary>The file of views and snapshots, beside the log's.</summary>
     internal string ViewsPath => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", System.IO.Path.GetFileNameWithoutExtension(Path) + "-views.db");
 
     internal sealed class Validator : IValidateOptions<SqliteOptions>

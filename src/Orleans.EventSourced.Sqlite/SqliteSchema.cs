@@ -8,7 +8,7 @@ namespace Orleans.EventSourced.Sqlite;
 public static class SqliteSchema
 {
     private const string LogMigrations = "Migrations";
-    private const string SnapshotMigrations = "SnapshotMigrations";
+    private const string ViewsMigrations = "ViewsMigrations";
 
     /// <summary>Makes or migrates the files, and says in one line how durable they are.</summary>
     /// <exception cref="LogMisconfiguredException">Another process has the file, it is newer than this program, or no log.</exception>
@@ -23,7 +23,7 @@ public static class SqliteSchema
                 try
                 {
                     using var session = OpenLog(options);
-                    using var snapshots = OpenSnapshots(options);
+                    using var views = OpenViews(options);
                     return $"journal {session.Text("pragma journal_mode")}, synchronous {(session.Text("pragma synchronous") == "2" ? "full" : session.Text("pragma synchronous"))}, one process";
                 }
                 catch (SqliteException e)
@@ -60,7 +60,15 @@ public static class SqliteSchema
         session.Prepared(Statements.InsertLog, ("$log_id", id), ("$created_at", HashLink.Microseconds(TimeProvider.System.GetUtcNow()))).ExecuteNonQuery();
     });
 
-    internal static SqliteSession OpenSnapshots(SqliteOptions options) => Open(options.ViewsPath, SnapshotMigrations, _ => { });
+    internal static SqliteSession OpenViews(SqliteOptions options) => Open(options.ViewsPath, ViewsMigrations, _ => { });
+
+    /// <summary>Which log it is whose views are kept beside it.</summary>
+    internal static byte[] ReadLogId(SqliteOptions options)
+    {
+        using var log = new SqliteSession(options.Path, writes: false);
+        using var reader = log.Prepared(Statements.ReadHead).ExecuteReader();
+        return reader.Read() ? reader.GetFieldValue<byte[]>(0) : throw new LogMisconfiguredException("The table log is empty: the log has lost its identity.");
+    }
 
     private static SqliteSession Open(string path, string migrations, Action<SqliteSession> begin)
     {

@@ -28,6 +28,9 @@ internal sealed class SqliteSession : IDisposable
         Execute("pragma cache_size = -65536; pragma temp_store = memory;");
     }
 
+    /// <summary>For EF Core's queries.</summary>
+    public SqliteConnection Connection => _connection;
+
     public string Text(string sql) => Convert.ToString(Prepared(sql).ExecuteScalar(), System.Globalization.CultureInfo.InvariantCulture) ?? "";
 
     public void Execute(string sql)

@@ -36,6 +36,24 @@ internal static class Statements
 
     public static string WriteSnapshot => Get("write_snapshot");
 
+    public static string InsertCheckpoint => Get("insert_checkpoint");
+
+    public static string OpenCheckpoint => Get("open_checkpoint");
+
+    public static string MoveCheckpoint => Get("move_checkpoint");
+
+    public static string ReadCheckpoints => Get("read_checkpoints");
+
+    public static string DeleteCheckpoints => Get("delete_checkpoints");
+
+    public static string ReadColumns => Get("read_columns");
+
+    public static string InsertLive => Get("insert_live");
+
+    public static string DeleteLive => Get("delete_live");
+
+    public static string HasVersions => Get("has_versions");
+
     /// <summary>The migrations of a file by number, in order: <c>NNNN_name.sql</c> in the folder named.</summary>
     public static IReadOnlyList<(int Number, string Sql)> Migrations(string folder) =>
     [

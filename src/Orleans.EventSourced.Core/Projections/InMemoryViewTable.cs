@@ -2,16 +2,37 @@ using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Core.Projections;
 
+/// <summary>What a store needs of its tables, whatever their rows are.</summary>
+internal interface IInMemoryViewTable
+{
+    IReadOnlyDictionary<string, string> KeptColumns { get; }
+
+    IReadOnlyDictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> Checkpoints { get; }
+
+    void Clear();
+}
+
 /// <summary>The table of a view in the memory of one process, for tests and models. Safe for concurrent use.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>
+public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IInMemoryViewTable
     where TRow : class
 {
-    private readonly Lock _gate = new();
+    private readonly TimeProvider _time;
+    private readonly Lock _gate;
+    private readonly Action<IInMemoryViewTable> _opened;
     private readonly Dictionary<string, (TRow Row, LogPosition Position)> _rows = new(StringComparer.Ordinal);
     private readonly Dictionary<string, LogPosition> _tombstones = new(StringComparer.Ordinal);
     private readonly Dictionary<(int Slice, StreamId Stream), ViewRoute> _routes = [];
-    private readonly Dictionary<Slice, LogPosition> _checkpoints = [];
+    private readonly Dictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> _checkpoints = [];
+
+    /// <summary>A table that belongs to no store.</summary>
+    public InMemoryViewTable()
+        : this(TimeProvider.System, new Lock(), static _ => { })
+    {
+    }
+
+    internal InMemoryViewTable(TimeProvider time, Lock gate, Action<IInMemoryViewTable> opened) => (_time, _gate, _opened) = (time, gate, opened);
+
 
     /// <summary>The rows by key, as they are now, with the position of the last event folded into each.</summary>
     public IReadOnlyDictionary<string, (TRow Row, LogPosition Position)> Rows
@@ -49,6 +70,21 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>
         }
     }
 
+    internal static IReadOnlyDictionary<string, string> Columns { get; } =
+        ViewColumn.Of(typeof(TRow)).ToDictionary(c => c.Name, c => $"{c.Property.PropertyType}{(c.Scale is null ? "" : $" with {c.Scale} decimals")}{(c.IsNullable ? "" : " not null")}", StringComparer.Ordinal);
+
+    IReadOnlyDictionary<string, string> IInMemoryViewTable.KeptColumns => Columns;
+
+    IReadOnlyDictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> IInMemoryViewTable.Checkpoints => _checkpoints;
+
+    void IInMemoryViewTable.Clear()
+    {
+        _rows.Clear();
+        _tombstones.Clear();
+        _routes.Clear();
+        _checkpoints.Clear();
+    }
+
     /// <inheritdoc/>
     public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken)
     {
@@ -59,8 +95,9 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>
                 throw new LogMisconfiguredException($"The view is divided into {other.Count} slices, not into {slice.Count}.");
             }
 
-            _checkpoints.TryAdd(slice, LogPosition.Start);
-            return Task.FromResult(_checkpoints[slice]);
+            _checkpoints.TryAdd(slice, (LogPosition.Start, _time.GetUtcNow()));
+            _opened(this);
+            return Task.FromResult(_checkpoints[slice].Position);
         }
     }
 
@@ -88,7 +125,7 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>
         ArgumentNullException.ThrowIfNull(commit);
         lock (_gate)
         {
-            if (!_checkpoints.TryGetValue(commit.Slice, out var checkpoint) || checkpoint != commit.Expected)
+            if (!_checkpoints.TryGetValue(commit.Slice, out var checkpoint) || checkpoint.Position != commit.Expected)
             {
                 return Task.FromResult(false);
             }
@@ -119,7 +156,7 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>
                 }
             }
 
-            _checkpoints[commit.Slice] = commit.Next;
+            _checkpoints[commit.Slice] = (commit.Next, _time.GetUtcNow());
             return Task.FromResult(true);
         }
     }

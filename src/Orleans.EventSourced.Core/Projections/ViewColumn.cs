@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text;
+using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Core.Projections;
 
@@ -50,6 +51,26 @@ public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale, 
 
     /// <summary>The greatest decimal kept with so many decimals, and below 0 the least: what 64 bits hold as a whole number of its last decimal.</summary>
     public static decimal MaxDecimal(int scale) => new(-1, int.MaxValue, 0, false, (byte)scale);
+
+    /// <summary>Refuses a table whose columns are not those of the class of its rows: it was made by another class that declares the same version.</summary>
+    /// <param name="view">The view and the version.</param>
+    /// <param name="expected">The type of each column, as the store makes it for the class.</param>
+    /// <param name="found">The type of each column that is there.</param>
+    /// <exception cref="LogMisconfiguredException">They differ; the message names view, column, and both types.</exception>
+    public static void RequireSame(ViewId view, IReadOnlyDictionary<string, string> expected, IReadOnlyDictionary<string, string> found)
+    {
+        ArgumentNullException.ThrowIfNull(expected);
+        ArgumentNullException.ThrowIfNull(found);
+        const string None = "no such column";
+        foreach (var name in expected.Keys.Union(found.Keys, StringComparer.Ordinal))
+        {
+            var (wanted, there) = (expected.GetValueOrDefault(name, None), found.GetValueOrDefault(name, None));
+            if (wanted != there)
+            {
+                throw new LogMisconfiguredException($"The table of view {view} does not fit the class of its rows: column '{name}', expected {wanted}, found {there}. A changed row needs a table of its own: declare a new Version.");
+            }
+        }
+    }
 
     private static ViewColumn Of(Type row, PropertyInfo property, NullabilityInfoContext nullability)
     {

@@ -1,9 +1,10 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 
 namespace Orleans.EventSourced.Core.Projections;
 
 /// <summary>Names the view whose rows a class holds. The name outlives the class's; a changed fold or shape is a new version, with a table of its own.</summary>
-/// <param name="name">1 to 40 characters of <c>a-z 0-9 _</c>, the first a letter: the name in SQL.</param>
+/// <param name="name">1 to 40 characters of <c>a-z 0-9 _</c>, the first a letter: the name in SQL. Not what a store names a table of its own, such as <c>checkpoints</c> or <c>fines_v2</c>.</param>
 [AttributeUsage(AttributeTargets.Class, Inherited = false)]
 public sealed class ViewAttribute(string name) : Attribute
 {
@@ -15,13 +16,13 @@ public sealed class ViewAttribute(string name) : Attribute
 }
 
 /// <summary>One version of one view.</summary>
-public readonly record struct ViewId
+public readonly partial record struct ViewId
 {
     private const int MaxNameLength = 40;
     private const int MaxVersion = 9_999;
     private readonly string? _name;
 
-    /// <param name="name">1 to 40 characters of <c>a-z 0-9 _</c>, the first a letter.</param>
+    /// <param name="name">1 to 40 characters of <c>a-z 0-9 _</c>, the first a letter; not what a store names a table of its own.</param>
     /// <param name="version">1 to 9999.</param>
     /// <exception cref="ArgumentException">One of them is not so; the message says which.</exception>
     public ViewId(string name, int version)
@@ -30,6 +31,11 @@ public readonly record struct ViewId
         if (name.Length is 0 or > MaxNameLength || !char.IsAsciiLetterLower(name[0]) || !name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '_'))
         {
             throw new ArgumentException($"A view's name is 1 to {MaxNameLength} characters of a-z, 0-9 and _, the first a letter; got '{name}'.", nameof(name));
+        }
+
+        if (TakenName().IsMatch(name))
+        {
+            throw new ArgumentException($"No view can be named '{name}': stores have a table of that name, or may have one for a version of another view.", nameof(name));
         }
 
         if (version is < 1 or > MaxVersion)
@@ -61,4 +67,7 @@ public readonly record struct ViewId
 
     /// <inheritdoc/>
     public override string ToString() => _name is null ? "(no view)" : Table;
+
+    [GeneratedRegex("^(checkpoints|live|snapshots|sqlite_.*|.*_v[0-9]+(_routes|_tombstones)?)$")]
+    private static partial Regex TakenName();
 }

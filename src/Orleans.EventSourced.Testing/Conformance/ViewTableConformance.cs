@@ -31,7 +31,7 @@ public sealed record EveryColumn(
 [View("order")]
 public sealed record Keywords(int Order, string Select, DateOnly? Default, [property: Scale(1)] decimal Größe);
 
-/// <summary>What every <see cref="IViewTable{TRow}"/> does, one fact a behaviour. A store's tests derive from it and say how a table is opened.</summary>
+/// <summary>What every <see cref="IViewTable{TRow}"/> and the <see cref="IViewStore"/> around it does, one fact a behaviour. A store's tests derive from it and say how the store is opened.</summary>
 public abstract class ViewTableConformance
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -39,9 +39,8 @@ public abstract class ViewTableConformance
     private static EveryColumn Row { get; } = new(
         "schlüssel/😀", null, true, int.MinValue, 7, long.MaxValue, 12345678.90m, -0.0001m, Guid.Parse("01936d2c-4a6b-7c8a-9b1a-3c2e8d7f6a5b"), new DateTimeOffset(2026, 1, 5, 9, 0, 0, TimeSpan.Zero).AddMicroseconds(1), null, new DateOnly(2000, 2, 29));
 
-    /// <summary>Opens an empty table, the same one for each call within a fact. Whoever derives closes it after the fact.</summary>
-    protected abstract Task<IViewTable<TRow>> TableAsync<TRow>()
-        where TRow : class;
+    /// <summary>Opens a store of views: empty at first, and with the same views at each call within a fact. Whoever derives closes it after the fact.</summary>
+    protected abstract Task<IViewStore> StoreAsync();
 
 #pragma warning disable CS1591 // The name of a fact is its documentation.
     [Fact]
@@ -59,7 +58,7 @@ public abstract class ViewTableConformance
     [Fact]
     public async Task a_view_and_its_columns_may_be_named_by_words_of_sql()
     {
-        var table = await TableAsync<Keywords>();
+        var table = (await StoreAsync()).Table<Keywords>();
         await table.OpenAsync(Slice.Whole, Token);
         var row = new Keywords(1, "from", null, 1.5m);
         Assert.True(await table.CommitAsync(new ViewCommit<Keywords>(Slice.Whole, new(0), new(1), [new("a", row, new(1))], []), Token));
@@ -165,13 +164,13 @@ public abstract class ViewTableConformance
     {
         var table = await OpenAsync();
         await CommitAsync(table, 0, 1_000_000_000_000, []);
-        Assert.Equal(new LogPosition(1_000_000_000_000), await (await TableAsync<EveryColumn>()).OpenAsync(Slice.Whole, Token));
+        Assert.Equal(new LogPosition(1_000_000_000_000), await (await StoreAsync()).Table<EveryColumn>().OpenAsync(Slice.Whole, Token));
     }
 
     [Fact]
     public async Task slices_have_checkpoints_and_routes_of_their_own()
     {
-        var table = await TableAsync<EveryColumn>();
+        var table = (await StoreAsync()).Table<EveryColumn>();
         var (first, second) = (new Slice(0, 2), new Slice(1, 2));
         await table.OpenAsync(first, Token);
         await table.OpenAsync(second, Token);
@@ -193,7 +192,7 @@ public abstract class ViewTableConformance
     [Fact]
     public async Task another_number_of_slices_is_refused()
     {
-        var table = await TableAsync<EveryColumn>();
+        var table = (await StoreAsync()).Table<EveryColumn>();
         await table.OpenAsync(new Slice(1, 4), Token);
         foreach (var slice in (Slice[])[Slice.Whole, new Slice(1, 2), new Slice(2, 3)])
         {
@@ -209,11 +208,115 @@ public abstract class ViewTableConformance
         var tables = new List<IViewTable<EveryColumn>>();
         for (var i = 0; i < 4; i++)
         {
-            tables.Add(await TableAsync<EveryColumn>());
+            tables.Add((await StoreAsync()).Table<EveryColumn>());
         }
 
         var positions = await Task.WhenAll(tables.Select((t, i) => t.OpenAsync(new Slice(i, 4), Token)));
         Assert.All(positions, p => Assert.Equal(LogPosition.Start, p));
+    }
+
+    [Fact]
+    public async Task a_table_that_another_class_of_the_same_version_made_is_refused_by_the_first_column_that_differs()
+    {
+        var store = await StoreAsync();
+        await store.Table<Shape>().OpenAsync(Slice.Whole, Token);
+        await Refused<Retyped>("number");
+        await Refused<Rescaled>("money");
+        await Refused<MadeNullable>("text");
+        await Refused<DayForText>("text");
+        await Refused<InstantForText>("text");
+        await Refused<IdForText>("text");
+        await Refused<Fewer>("text");
+        await Refused<More>("day");
+        Assert.Equal(LogPosition.Start, await (await StoreAsync()).Table<Shape>().OpenAsync(Slice.Whole, Token));
+
+        async Task Refused<TRow>(string column)
+            where TRow : class
+        {
+            var refusal = await Assert.ThrowsAsync<LogMisconfiguredException>(async () => await (await StoreAsync()).Table<TRow>().OpenAsync(Slice.Whole, Token));
+            Assert.All(["shape_v1", $"'{column}'", "expected", "found", "declare a new Version"], part => Assert.Contains(part, refusal.Message, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task the_checkpoints_of_all_versions_are_listed_and_the_first_version_is_the_live_one()
+    {
+        var store = await StoreAsync();
+        var before = TimeProvider.System.GetUtcNow();
+        Assert.Empty(await store.ReadCheckpointsAsync(Token));
+        await store.Table<SecondShape>().OpenAsync(new Slice(1, 2), Token);
+        await store.Table<SecondShape>().OpenAsync(new Slice(0, 2), Token);
+        var first = store.Table<Shape>();
+        await first.OpenAsync(Slice.Whole, Token);
+        await store.Table<Keywords>().OpenAsync(Slice.Whole, Token);
+        Assert.True(await first.CommitAsync(new ViewCommit<Shape>(Slice.Whole, new(0), new(7), [], []), Token));
+
+        var found = await (await StoreAsync()).ReadCheckpointsAsync(Token);
+        Assert.Equal(
+            [
+                (new ViewId("order", 1), Slice.Whole, new(0), true),
+                (new ViewId("shape", 1), Slice.Whole, new(7), false),
+                (new ViewId("shape", 2), new Slice(0, 2), new(0), true),
+                (new ViewId("shape", 2), new Slice(1, 2), new LogPosition(0), true),
+            ],
+            found.Select(c => (c.View, c.Slice, c.Position, c.IsLive)));
+        Assert.All(found, c => Assert.InRange(c.MovedAt, before.AddMinutes(-1), TimeProvider.System.GetUtcNow().AddMinutes(1)));
+    }
+
+    [Fact]
+    public async Task a_dropped_version_is_gone_and_begins_anew_when_it_is_opened()
+    {
+        var store = await StoreAsync();
+        var (live, next) = (store.Table<Shape>(), store.Table<SecondShape>());
+        await live.OpenAsync(Slice.Whole, Token);
+        await next.OpenAsync(Slice.Whole, Token);
+        var commit = new ViewCommit<SecondShape>(Slice.Whole, new(0), new(1), [new("a", new(1), new(1))], [new(new StreamId("s/a"), new ViewRoute("a", "{}"u8.ToArray()))]);
+        Assert.True(await next.CommitAsync(commit, Token));
+
+        Assert.False(await store.DropAsync(new ViewId("shape", 3), Token));
+        Assert.False(await store.DropAsync(new ViewId("none", 1), Token));
+        await Assert.ThrowsAsync<LogRequestRefusedException>(() => store.DropAsync(new ViewId("shape", 1), Token));
+        Assert.True(await store.DropAsync(new ViewId("shape", 2), Token));
+        Assert.False(await store.DropAsync(new ViewId("shape", 2), Token));
+        Assert.Equal(new ViewId("shape", 1), Assert.Single(await store.ReadCheckpointsAsync(Token)).View);
+
+        Assert.Equal(LogPosition.Start, await next.OpenAsync(Slice.Whole, Token));
+        Assert.Empty(await next.ReadRowsAsync(["a"], Token));
+        Assert.Empty(await next.ReadRoutesAsync(Slice.Whole, [new StreamId("s/a")], Token));
+        Assert.True(await next.CommitAsync(commit, Token));
+    }
+
+    [Fact]
+    public async Task with_its_last_version_a_view_is_gone_and_the_next_one_opened_is_live()
+    {
+        var store = await StoreAsync();
+        await store.Table<Shape>().OpenAsync(Slice.Whole, Token);
+        Assert.True(await store.DropAsync(new ViewId("shape", 1), Token));
+        Assert.Empty(await store.ReadCheckpointsAsync(Token));
+        await store.Table<SecondShape>().OpenAsync(Slice.Whole, Token);
+        await store.Table<Retyped>().OpenAsync(Slice.Whole, Token);
+        Assert.Equal([false, true], (await store.ReadCheckpointsAsync(Token)).Select(c => c.IsLive));
+    }
+
+    [Fact]
+    public async Task a_runner_whose_table_is_dropped_under_it_writes_nothing_and_goes_on_with_a_new_one()
+    {
+        var store = await StoreAsync();
+        var table = store.Table<Shape>();
+        await table.OpenAsync(Slice.Whole, Token);
+        Assert.True(await table.CommitAsync(new ViewCommit<Shape>(Slice.Whole, new(0), new(1), [new("a", new(1, 1, ""), new(1))], []), Token));
+        Assert.True(await store.DropAsync(new ViewId("shape", 1), Token));
+        try
+        {
+            Assert.False(await table.CommitAsync(new ViewCommit<Shape>(Slice.Whole, new(1), new(2), [new("b", new(1, 1, ""), new(2))], []), Token));
+        }
+        catch (LogMisconfiguredException)
+        {
+            // A store may say so instead.
+        }
+
+        Assert.Equal(LogPosition.Start, await table.OpenAsync(Slice.Whole, Token));
+        Assert.Empty(await table.ReadRowsAsync(["a", "b"], Token));
     }
 
     private static ViewCommit<EveryColumn> Commit(long from, long to, IReadOnlyList<RowChange<EveryColumn>> rows, IReadOnlyList<RouteChange> routes) => new(Slice.Whole, new(from), new(to), rows, routes);
@@ -223,8 +326,38 @@ public abstract class ViewTableConformance
 
     private async Task<IViewTable<EveryColumn>> OpenAsync()
     {
-        var table = await TableAsync<EveryColumn>();
+        var table = (await StoreAsync()).Table<EveryColumn>();
         Assert.Equal(LogPosition.Start, await table.OpenAsync(Slice.Whole, Token));
         return table;
     }
+
+    [View("shape")]
+    private sealed record Shape(int Number, [property: Scale(2)] decimal Money, string Text);
+
+    [View("shape")]
+    private sealed record Retyped(long Number, [property: Scale(2)] decimal Money, string Text);
+
+    [View("shape")]
+    private sealed record Rescaled(int Number, [property: Scale(3)] decimal Money, string Text);
+
+    [View("shape")]
+    private sealed record MadeNullable(int Number, [property: Scale(2)] decimal Money, string? Text);
+
+    [View("shape")]
+    private sealed record DayForText(int Number, [property: Scale(2)] decimal Money, DateOnly Text);
+
+    [View("shape")]
+    private sealed record InstantForText(int Number, [property: Scale(2)] decimal Money, DateTimeOffset Text);
+
+    [View("shape")]
+    private sealed record IdForText(int Number, [property: Scale(2)] decimal Money, Guid Text);
+
+    [View("shape")]
+    private sealed record Fewer(int Number, [property: Scale(2)] decimal Money);
+
+    [View("shape")]
+    private sealed record More(int Number, [property: Scale(2)] decimal Money, string Text, DateOnly Day);
+
+    [View("shape", Version = 2)]
+    private sealed record SecondShape(int Number);
 }

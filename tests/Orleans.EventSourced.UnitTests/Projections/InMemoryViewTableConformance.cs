@@ -5,15 +5,7 @@ namespace Orleans.EventSourced.UnitTests.Projections;
 
 public sealed class InMemoryViewTableConformance : ViewTableConformance
 {
-    private readonly Dictionary<Type, object> _tables = [];
+    private readonly InMemoryViewStore _store = new(TimeProvider.System);
 
-    protected override Task<IViewTable<TRow>> TableAsync<TRow>()
-    {
-        if (!_tables.TryGetValue(typeof(TRow), out var table))
-        {
-            _tables.Add(typeof(TRow), table = new InMemoryViewTable<TRow>());
-        }
-
-        return Task.FromResult((IViewTable<TRow>)table);
-    }
+    protected override Task<IViewStore> StoreAsync() => Task.FromResult<IViewStore>(_store);
 }

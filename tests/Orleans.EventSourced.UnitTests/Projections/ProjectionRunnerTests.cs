@@ -194,6 +194,8 @@ public sealed class ProjectionRunnerTests
         Assert.Throws<ArgumentException>(() => new ViewId("x; drop table y", 1));
         Assert.Throws<ArgumentException>(() => new ViewId("x", 0));
         Assert.Throws<ArgumentException>(() => ViewId.Of(typeof(string)));
+        Assert.All(["checkpoints", "live", "sqlite_x", "x_v1", "x_v12_routes", "x_v1_tombstones"], name => Assert.Throws<ArgumentException>(() => new ViewId(name, 1)));
+        Assert.All(["x_v", "checkpoints2", "x_v1_rows", "order"], name => Assert.Equal(name, new ViewId(name, 1).Name));
     }
 
     /// <summary>The fourth event is the cursed one.</summary>

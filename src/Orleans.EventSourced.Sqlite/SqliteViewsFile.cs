@@ -1,0 +1,90 @@
+using Microsoft.Data.Sqlite;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Sqlite;
+
+/// <summary>
+/// The file beside the log's that holds what is derived from it: views, checkpoints, snapshots. One thread writes, so that writers queue instead of polling for the file's lock; a few
+/// read, and wait for no writer. Safe for concurrent use.
+/// </summary>
+internal sealed class SqliteViewsFile : IAsyncDisposable
+{
+    private readonly SqliteWorker _writer;
+    private readonly SqliteWorker _readers;
+
+    /// <exception cref="LogMisconfiguredException">The file is newer than this program, or no file of views.</exception>
+    /// <exception cref="LogUnavailableException">The file cannot be opened.</exception>
+    public SqliteViewsFile(SqliteOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            _writer = new SqliteWorker("views writer", 1, options.MaxQueued, () => SqliteSchema.OpenViews(options));
+            _readers = new SqliteWorker("views reader", options.Readers, options.MaxQueued, () => new SqliteSession(options.ViewsPath, writes: false));
+        }
+        catch (SqliteException e)
+        {
+            throw SqliteErrors.OnRead(e);
+        }
+    }
+
+    /// <exception cref="LogOverloadedException">Too much waits already.</exception>
+    public Task<T> ReadAsync<T>(Func<SqliteSession, T> read, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return _readers.RunAsync(read);
+    }
+
+    /// <summary>Does the work in one transaction, which is committed unless the work throws.</summary>
+    /// <exception cref="LogOverloadedException">Too much waits already.</exception>
+    public Task<T> WriteAsync<T>(Func<SqliteSession, T> work, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        return _writer.RunAsync(session =>
+        {
+            session.Execute("begin immediate");
+            try
+            {
+                var result = work(session);
+                Commit(session);
+                return result;
+            }
+            catch
+            {
+                Rollback(session);
+                throw;
+            }
+        });
+    }
+
+    /// <summary>Finishes what is queued and closes the file.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _writer.DisposeAsync().ConfigureAwait(false);
+        await _readers.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static void Commit(SqliteSession session)
+    {
+        try
+        {
+            session.Execute("commit");
+        }
+        catch (SqliteException e)
+        {
+            throw SqliteErrors.OnDerivedCommit(e);
+        }
+    }
+
+    private static void Rollback(SqliteSession session)
+    {
+        try
+        {
+            session.Execute("rollback");
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == 1)
+        {
+            // SQLite has rolled back by itself, as it does when the disk is full.
+        }
+    }
+}
