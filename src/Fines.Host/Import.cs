@@ -107,8 +107,9 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
             await Console.Error.WriteLineAsync($"Rejected: {rejection}");
         }
 
-        var totals = await LogFigures.FoldAsync(log, codec, cancellationToken);
-        new ImportFigures(totals, seconds, _sent, _rejected, _alreadyThere).Print(options.Json);
+        var (totals, position) = await LogFigures.FoldAsync(log, codec, cancellationToken);
+        var views = await ViewFigures.ReadAsync(grains, position, cancellationToken);
+        new ImportFigures(totals, seconds, _sent, _rejected, _alreadyThere, views).Print(options.Json);
         return 0;
     }
 

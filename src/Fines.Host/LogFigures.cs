@@ -8,11 +8,13 @@ internal static class LogFigures
 {
     private const int PageSize = 5_000;
 
-    public static async Task<FineTotals> FoldAsync(IEventLog log, JsonEventCodec codec, CancellationToken cancellationToken)
+    /// <summary>The figures, and the position up to which they were folded.</summary>
+    public static async Task<(FineTotals Totals, LogPosition Position)> FoldAsync(IEventLog log, JsonEventCodec codec, CancellationToken cancellationToken)
     {
         var totals = new FineTotals();
         var head = (await log.ReadHeadAsync(cancellationToken)).Position;
-        for (var at = LogPosition.Start; at < head;)
+        var at = LogPosition.Start;
+        while (at < head)
         {
             var page = await log.ReadLogAsync(at, PageSize, cancellationToken);
             if (page.Count == 0 || page[0].Position != at + 1)
@@ -31,6 +33,6 @@ internal static class LogFigures
             at = page[^1].Position;
         }
 
-        return totals;
+        return (totals, at);
     }
 }

@@ -1,3 +1,4 @@
+using Fines.Views;
 using Orleans.Configuration;
 using Orleans.EventSourced.AspNetCore;
 using Orleans.EventSourced.Core.Log;
@@ -39,6 +40,7 @@ internal static class Node
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.MapFineApi();
+        app.MapViews();
         await app.StartAsync();
         Console.WriteLine($"Store: {description}");
         Console.WriteLine($"Silo: {cluster.AdvertisedAddress}:{cluster.SiloPort}, cluster {cluster.ClusterId}");
@@ -52,6 +54,7 @@ internal static class Node
     {
         store.Configure(silo, cluster);
         silo.AddEventSourcing(o => o.EventTypes = FineEventTypes.Map);
+        silo.AddFineViews();
         silo.Configure<ClusterMembershipOptions>(o =>
         {
             // A node that is killed is declared dead within two seconds, and a node that starts does not wait for one that wrote its last sign of life six seconds ago.
@@ -68,7 +71,7 @@ internal static class Node
         services.AddProblemDetails();
         services.AddExceptionHandler<LogExceptionHandler>();
         services.AddOpenApi();
-        services.AddHealthChecks().AddCheck<LogHealthCheck>("log");
+        services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<ViewsHealthCheck>("views");
         services.ConfigureHttpJsonOptions(o => FineEndpoints.Configure(o.SerializerOptions));
     }
 }

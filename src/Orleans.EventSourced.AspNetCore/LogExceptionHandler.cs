@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.AspNetCore;
 
@@ -30,6 +31,7 @@ public sealed class LogExceptionHandler : IExceptionHandler
     private static (int Status, string Code, string Detail, Dictionary<string, object?>? Extensions)? Answer(Exception exception) => exception switch
     {
         BadCommandException e => (400, "bad-request", e.Message, new() { ["errors"] = new Dictionary<string, string[]> { [e.Field] = [e.Fault] } }),
+        RowQueryException e => (400, "bad-request", e.Message, new() { ["errors"] = new Dictionary<string, string[]> { [e.Field] = [e.Fault] } }),
         BadHttpRequestException e => (e.StatusCode, "bad-request", e.Message, null),
         LogCorruptException e => (500, e is UnknownEventTypeException ? "unknown-event-type" : "log-corrupt", e.Message,
             new() { ["stream"] = e.Stream, ["version"] = e.Version, ["position"] = e.Position, ["eventType"] = e.EventType }),

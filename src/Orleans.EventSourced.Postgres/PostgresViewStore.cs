@@ -26,6 +26,10 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
         where TRow : class => new PostgresViewTable<TRow>(_source);
 
     /// <inheritdoc/>
+    public IViewReader<TRow> Reader<TRow>()
+        where TRow : class => new PostgresViewReader<TRow>(_source);
+
+    /// <inheritdoc/>
     public async Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken)
     {
         try

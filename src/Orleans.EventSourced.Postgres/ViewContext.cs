@@ -14,6 +14,10 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
     // What a 64-bit integer holds, as all tables keep decimals no greater.
     private const int Precision = 19;
 
+    /// <summary>The rows, to be queried.</summary>
+    public IQueryable<KeyedRow<TRow>> Rows =>
+        Set<TRow>().AsNoTracking().Select(r => new KeyedRow<TRow> { Key = EF.Property<string>(r, Key), Position = EF.Property<long>(r, Position), Row = r });
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         var row = modelBuilder.Entity<TRow>();
@@ -30,11 +34,39 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
             {
                 property.HasPrecision(Precision, scale);
             }
+            else if (columns[i].Property.PropertyType == typeof(string))
+            {
+                property.UseCollation("C");
+            }
+        }
+
+        foreach (var indexed in columns.Where(c => c.IsIndexed))
+        {
+            row.HasIndex(indexed.Property.Name, Key);
         }
 
         foreach (var computed in typeof(TRow).GetProperties().Where(p => !p.CanWrite))
         {
             row.Ignore(computed.Name);
         }
+
+        var checkpoint = modelBuilder.Entity<CheckpointRow>();
+        checkpoint.HasNoKey().ToView("checkpoints", PostgresViewStore.Schema);
+        checkpoint.Property(c => c.View).HasColumnName("view");
+        checkpoint.Property(c => c.Version).HasColumnName("version");
+        checkpoint.Property(c => c.Slice).HasColumnName("slice");
+        checkpoint.Property(c => c.Position).HasColumnName("position");
     }
+}
+
+/// <summary>A slice's checkpoint, to be read beside its rows.</summary>
+internal sealed class CheckpointRow
+{
+    public string View { get; init; } = "";
+
+    public int Version { get; init; }
+
+    public int Slice { get; init; }
+
+    public long Position { get; init; }
 }

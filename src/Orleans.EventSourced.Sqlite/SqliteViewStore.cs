@@ -30,6 +30,10 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
         where TRow : class => new SqliteViewTable<TRow>(_file, _options, _time);
 
     /// <inheritdoc/>
+    public IViewReader<TRow> Reader<TRow>()
+        where TRow : class => new SqliteViewReader<TRow>(_file);
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken) => _file.ReadAsync<IReadOnlyList<Checkpoint>>(
         session =>
         {

@@ -17,6 +17,10 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
     // Of one length, so that their order is that of time.
     private const string Instant = "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'";
 
+    /// <summary>The rows, to be queried.</summary>
+    public IQueryable<KeyedRow<TRow>> Rows =>
+        Set<TRow>().AsNoTracking().Select(r => new KeyedRow<TRow> { Key = EF.Property<string>(r, Key), Position = EF.Property<long>(r, Position), Row = r });
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         var row = modelBuilder.Entity<TRow>();
@@ -32,10 +36,22 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
             row.Property(columns[i].Property.PropertyType, columns[i].Property.Name).HasColumnName(columns[i].Name).HasColumnOrder(i + 2).HasColumnType(type).HasConversion(converter);
         }
 
+        foreach (var indexed in columns.Where(c => c.IsIndexed))
+        {
+            row.HasIndex(indexed.Property.Name, Key);
+        }
+
         foreach (var computed in typeof(TRow).GetProperties().Where(p => !p.CanWrite))
         {
             row.Ignore(computed.Name);
         }
+
+        var checkpoint = modelBuilder.Entity<CheckpointRow>();
+        checkpoint.HasNoKey().ToView("checkpoints");
+        checkpoint.Property(c => c.View).HasColumnName("view");
+        checkpoint.Property(c => c.Version).HasColumnName("version");
+        checkpoint.Property(c => c.Slice).HasColumnName("slice");
+        checkpoint.Property(c => c.Position).HasColumnName("position");
     }
 
     /// <summary>The type that the column declares, and how its values become integers or text where SQLite has no type of the kind.</summary>
@@ -70,4 +86,16 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
     private static string ToText(DateOnly value) => value.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
 
     private static DateOnly ToDay(string value) => DateOnly.ParseExact(value, "yyyy-MM-dd", CultureInfo.InvariantCulture);
+}
+
+/// <summary>A slice's checkpoint, to be read beside its rows.</summary>
+internal sealed class CheckpointRow
+{
+    public string View { get; init; } = "";
+
+    public int Version { get; init; }
+
+    public int Slice { get; init; }
+
+    public long Position { get; init; }
 }

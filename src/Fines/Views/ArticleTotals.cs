@@ -8,7 +8,7 @@ namespace Fines.Views;
 public sealed record ArticleTotals : IRoutedView<ArticleTotals, FineEvent, FineAccount>
 {
     /// <summary>The article.</summary>
-    [Id(0)]
+    [Id(0), Indexed]
     public int Article { get; init; }
 
     /// <summary>How many they are.</summary>

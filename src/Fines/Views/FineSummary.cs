@@ -35,7 +35,7 @@ public sealed record FineSummary : IView<FineSummary, FineEvent>
     public bool Settled { get; init; }
 
     /// <summary>The article of the traffic code.</summary>
-    [Id(7)]
+    [Id(7), Indexed]
     public int Article { get; init; }
 
     /// <summary>The points taken from the driving licence.</summary>
@@ -47,7 +47,7 @@ public sealed record FineSummary : IView<FineSummary, FineEvent>
     public string VehicleClass { get; init; } = "";
 
     /// <summary>Who made it out.</summary>
-    [Id(10)]
+    [Id(10), Indexed]
     public string Officer { get; init; } = "";
 
     /// <summary>The last code of dismissal entered; NIL: not dismissed.</summary>
@@ -55,7 +55,7 @@ public sealed record FineSummary : IView<FineSummary, FineEvent>
     public string Dismissal { get; init; } = "NIL";
 
     /// <summary>When it was made out.</summary>
-    [Id(12)]
+    [Id(12), Indexed]
     public DateTimeOffset IssuedAt { get; init; }
 
     /// <summary>When the offender was notified; null: not yet.</summary>

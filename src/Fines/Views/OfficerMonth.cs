@@ -8,11 +8,11 @@ namespace Fines.Views;
 public sealed record OfficerMonth : IRoutedView<OfficerMonth, FineEvent, FineAccount>
 {
     /// <summary>The officer.</summary>
-    [Id(0)]
+    [Id(0), Indexed]
     public string Officer { get; init; } = "";
 
     /// <summary>The first day of the month, by the city's calendar.</summary>
-    [Id(1)]
+    [Id(1), Indexed]
     public DateOnly Month { get; init; }
 
     /// <summary>How many they are.</summary>

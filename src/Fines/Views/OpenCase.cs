@@ -7,7 +7,7 @@ namespace Fines.Views;
 public sealed record OpenCase : IRoutedView<OpenCase, FineEvent, OpenCase.Case>
 {
     /// <summary>What is still to be paid, more than 0.</summary>
-    [Id(0), Scale(2)]
+    [Id(0), Scale(2), Indexed]
     public decimal Outstanding { get; init; }
 
     /// <summary>What is to be paid.</summary>
@@ -27,7 +27,7 @@ public sealed record OpenCase : IRoutedView<OpenCase, FineEvent, OpenCase.Case>
     public string Officer { get; init; } = "";
 
     /// <summary>When it was made out: the age of the case.</summary>
-    [Id(5)]
+    [Id(5), Indexed]
     public DateTimeOffset IssuedAt { get; init; }
 
     /// <summary>When the last of its events happened.</summary>

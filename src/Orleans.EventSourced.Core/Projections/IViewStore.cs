@@ -13,6 +13,11 @@ public interface IViewStore
     IViewTable<TRow> Table<TRow>()
         where TRow : class;
 
+    /// <summary>Reads the rows of that version, for queries.</summary>
+    /// <exception cref="ArgumentException">The class cannot be a table.</exception>
+    IViewReader<TRow> Reader<TRow>()
+        where TRow : class;
+
     /// <summary>The checkpoints of all versions of all views, by name, version and slice.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken);

@@ -31,6 +31,10 @@ public sealed class InMemoryViewStore(TimeProvider time) : IViewStore
     }
 
     /// <inheritdoc/>
+    public IViewReader<TRow> Reader<TRow>()
+        where TRow : class => (InMemoryViewTable<TRow>)Table<TRow>();
+
+    /// <inheritdoc/>
     public Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken)
     {
         lock (_gate)

@@ -14,7 +14,7 @@ internal interface IInMemoryViewTable
 
 /// <summary>The table of a view in the memory of one process, for tests and models. Safe for concurrent use.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IInMemoryViewTable
+public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow>, IInMemoryViewTable
     where TRow : class
 {
     private readonly TimeProvider _time;
@@ -111,6 +111,26 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IInMemoryViewTab
     }
 
     /// <inheritdoc/>
+    public Task<RowReading<TRow>> ReadAsync(string key, Slice slice, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult(new RowReading<TRow>(_rows.TryGetValue(key, out var found) ? Keyed(key, found) : null, _checkpoints.GetValueOrDefault(slice).Position));
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<RowPage<TRow>> QueryAsync(RowQueryPlan<TRow> plan, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        lock (_gate)
+        {
+            var reflects = _checkpoints.Count == 0 ? LogPosition.Start : _checkpoints.Values.MinBy(c => c.Position).Position;
+            return Task.FromResult(plan.Page([.. plan.Over(_rows.Select(r => Keyed(r.Key, r.Value)).AsQueryable())], reflects));
+        }
+    }
+
+    /// <inheritdoc/>
     public Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken)
     {
         lock (_gate)
@@ -160,4 +180,6 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IInMemoryViewTab
             return Task.FromResult(true);
         }
     }
+
+    private static KeyedRow<TRow> Keyed(string key, (TRow Row, LogPosition Position) found) => new() { Key = key, Position = found.Position.Value, Row = found.Row };
 }

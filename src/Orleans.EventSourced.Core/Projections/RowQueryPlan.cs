@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Linq.Expressions;
 using System.Reflection;
 using System.Text.Json;
+using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Core.Projections;
 
@@ -37,7 +38,7 @@ public sealed class RowQueryPlan<TRow>
         _sort = query.SortBy is null or RowKeyName ? null : Find(query.SortBy, "sort");
         if (_sort is { IsSortable: false })
         {
-            throw new RowQueryException("sort", $"'{query.SortBy}' may be null in some rows, and orders none.");
+            throw new RowQueryException("sort", $"'{query.SortBy}' may be null or is a flag, and orders nothing.");
         }
 
         _conditions.AddRange(query.Filters.Select(f => Condition(Find(f.Column, f.Column).Compare(f.Column, f.Comparison, f.Value))));
@@ -65,12 +66,16 @@ public sealed class RowQueryPlan<TRow>
         return ordered.Take(Limit + 1);
     }
 
-    /// <summary>Where the page behind this row begins.</summary>
-    public string CursorOf(KeyedRow<TRow> row)
+    /// <summary>What <see cref="Over"/> gave, as a page.</summary>
+    /// <param name="rows">The rows, in its order.</param>
+    /// <param name="reflects">How far they reach at least.</param>
+    public RowPage<TRow> Page(List<KeyedRow<TRow>> rows, LogPosition reflects)
     {
-        ArgumentNullException.ThrowIfNull(row);
-        return Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes((string[])[_sort?.Text(row) ?? "", row.Key]));
+        ArgumentNullException.ThrowIfNull(rows);
+        return rows.Count <= Limit ? new RowPage<TRow>(rows, null, reflects) : new RowPage<TRow>(rows[..Limit], CursorOf(rows[Limit - 1]), reflects);
     }
+
+    private string CursorOf(KeyedRow<TRow> row) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes((string[])[_sort?.Text(row) ?? "", row.Key]));
 
     private static Dictionary<string, Operand> OperandsOf()
     {
@@ -78,11 +83,11 @@ public sealed class RowQueryPlan<TRow>
         {
             [RowKeyName] = new Operand<string>(Expression.Property(Keyed, nameof(KeyedRow<>.Key)), isSortable: true),
         };
-        foreach (var column in ViewColumn.Of(typeof(TRow)).Where(c => c.Property.GetCustomAttribute<IndexedAttribute>() is not null))
+        foreach (var column in ViewColumn.Of(typeof(TRow)).Where(c => c.IsIndexed))
         {
             var type = Nullable.GetUnderlyingType(column.Property.PropertyType) ?? column.Property.PropertyType;
             var member = Expression.Property(Expression.Property(Keyed, nameof(KeyedRow<>.Row)), column.Property);
-            operands.Add(column.Name, (Operand)Activator.CreateInstance(typeof(Operand<>).MakeGenericType(typeof(TRow), type), member, !column.IsNullable)!);
+            operands.Add(column.Name, (Operand)Activator.CreateInstance(typeof(Operand<>).MakeGenericType(typeof(TRow), type), member, !column.IsNullable && type != typeof(bool))!);
         }
 
         return operands;
@@ -136,6 +141,11 @@ public sealed class RowQueryPlan<TRow>
 
         public override Expression Compare(string field, RowComparison comparison, string value)
         {
+            if (typeof(TValue) == typeof(bool) && comparison != RowComparison.Equal)
+            {
+                throw new RowQueryException(field, "A flag is the same or not, never less or greater.");
+            }
+
             var parsed = ColumnText<TValue>.Parse(value) ?? throw new RowQueryException(field, $"'{value}' is no {typeof(TValue).Name}.");
             Expression given = Expression.Field(Expression.Constant(new Parameter { Value = (TValue)parsed }), nameof(Parameter.Value));
             Expression left = member;

@@ -25,6 +25,9 @@ public readonly record struct Slice
     /// <summary>The one slice of a view that is not divided.</summary>
     public static Slice Whole => new(0, 1);
 
+    /// <summary>The slice that the row with this key belongs to, of <paramref name="count"/>.</summary>
+    public static Slice Of(string key, int count) => new((int)(HashOf(key) % (uint)count), count);
+
     /// <summary>Its number, from 0.</summary>
     public int Index { get; }
 

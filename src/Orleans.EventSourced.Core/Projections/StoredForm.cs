@@ -39,8 +39,8 @@ internal static class StoredForm<TRow>
         return beyond == 0 && value.Offset == TimeSpan.Zero ? new(value) : new(new DateTimeOffset(value.UtcTicks - beyond, TimeSpan.Zero), IsChanged: true);
     }
 
-    private static Kept<string?> AsText(string? value, bool isNullable) =>
-        new(value, Fault: value is not null ? StoredText.Fault(value, ViewColumn.MaxTextBytes) : isNullable ? null : "is null");
+    private static Kept<string?> AsText(string? value, ViewColumn column) =>
+        new(value, Fault: value is not null ? StoredText.Fault(value, column.IsIndexed ? ViewColumn.MaxIndexedTextBytes : ViewColumn.MaxTextBytes) : column.IsNullable ? null : "is null");
 
     private static Kept<TValue?> OrNull<TValue>(TValue? value, Func<TValue, Kept<TValue>> keep)
         where TValue : struct
@@ -61,7 +61,7 @@ internal static class StoredForm<TRow>
     {
         public static Column? Of(ViewColumn column) => column.Property.PropertyType switch
         {
-            var t when t == typeof(string) => new Column<string?>(column, v => AsText(v, column.IsNullable)),
+            var t when t == typeof(string) => new Column<string?>(column, v => AsText(v, column)),
             var t when t == typeof(decimal) => new Column<decimal>(column, v => AtScale(v, column.Scale!.Value)),
             var t when t == typeof(decimal?) => new Column<decimal?>(column, v => OrNull(v, some => AtScale(some, column.Scale!.Value))),
             var t when t == typeof(DateTimeOffset) => new Column<DateTimeOffset>(column, InUtc),

@@ -22,10 +22,14 @@ public sealed class ScaleAttribute(int digits) : Attribute
 /// <param name="Property">The property.</param>
 /// <param name="Scale">The decimals kept, of a <c>decimal</c>; else null.</param>
 /// <param name="IsNullable">Whether it may be null.</param>
-public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale, bool IsNullable)
+/// <param name="IsIndexed">Whether readers may filter and sort by it: <see cref="IndexedAttribute"/>.</param>
+public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale, bool IsNullable, bool IsIndexed)
 {
     /// <summary>The longest text, in bytes of UTF-8: as long as an event.</summary>
     public const int MaxTextBytes = 1_048_576;
+
+    /// <summary>The longest text of a column with <see cref="IndexedAttribute"/>, in bytes of UTF-8: with the key beside it, an entry of PostgreSQL's indexes takes no more than about 2,700.</summary>
+    public const int MaxIndexedTextBytes = 512;
 
     private const int MaxScale = 10;
     private const int MaxNameBytes = 63;
@@ -82,7 +86,7 @@ public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale, 
             : scale is < 0 or > MaxScale ? throw Fault($"has the scale {scale}; allowed are 0 to {MaxScale}")
             : Reserved.Contains(name) ? throw Fault($"would be the column '{name}', which every view has already")
             : Encoding.UTF8.GetByteCount(name) > MaxNameBytes ? throw Fault($"would be a column whose name is longer than {MaxNameBytes} bytes")
-            : new ViewColumn(name, property, scale, nullability.Create(property).WriteState == NullabilityState.Nullable);
+            : new ViewColumn(name, property, scale, nullability.Create(property).WriteState == NullabilityState.Nullable, property.IsDefined(typeof(IndexedAttribute)));
 
         ArgumentException Fault(string fault) => new($"The property {property.Name} of the row '{row}' {fault}.", nameof(row));
     }

@@ -10,18 +10,18 @@ namespace Orleans.EventSourced.Testing.Conformance;
 /// <summary>A row with a column of each kind.</summary>
 [View("conformance", Version = 3)]
 public sealed record EveryColumn(
-    string Text,
+    [property: Indexed] string Text,
     string? NoText,
-    bool Flag,
-    int Number,
-    int? NoNumber,
-    long BigNumber,
-    [property: Scale(2)] decimal Money,
-    [property: Scale(4)] decimal? Rate,
-    Guid Id,
-    DateTimeOffset OccurredAt,
-    DateTimeOffset? EndedAt,
-    DateOnly Day)
+    [property: Indexed] bool Flag,
+    [property: Indexed] int Number,
+    [property: Indexed] int? NoNumber,
+    [property: Indexed] long BigNumber,
+    [property: Indexed, Scale(2)] decimal Money,
+    [property: Indexed, Scale(4)] decimal? Rate,
+    [property: Indexed] Guid Id,
+    [property: Indexed] DateTimeOffset OccurredAt,
+    [property: Indexed] DateTimeOffset? EndedAt,
+    [property: Indexed] DateOnly Day)
 {
     /// <summary>Computed, and so no column.</summary>
     public decimal Doubled => Money * 2;
@@ -32,7 +32,7 @@ public sealed record EveryColumn(
 public sealed record Keywords(int Order, string Select, DateOnly? Default, [property: Scale(1)] decimal Größe);
 
 /// <summary>What every <see cref="IViewTable{TRow}"/> and the <see cref="IViewStore"/> around it does, one fact a behaviour. A store's tests derive from it and say how the store is opened.</summary>
-public abstract class ViewTableConformance
+public abstract partial class ViewTableConformance
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -92,10 +92,14 @@ public abstract class ViewTableConformance
     public async Task text_comes_back_as_it_was_written_up_to_the_longest()
     {
         var table = await OpenAsync();
-        var longest = new string('x', ViewColumn.MaxTextBytes - 2) + "ü";
-        await CommitAsync(table, 0, 1, [new(new string('k', RowKey.MaxBytes), Row with { Text = longest, NoText = "'\"\\\t\r\n{}\u0001\uFFFF" }, new(1))]);
-        var row = Assert.Single(await table.ReadRowsAsync([new string('k', RowKey.MaxBytes)], Token)).Value;
-        Assert.Equal((longest, "'\"\\\t\r\n{}\u0001\uFFFF"), (row.Text, row.NoText));
+        var (longest, indexed) = (Random(ViewColumn.MaxTextBytes), Random(ViewColumn.MaxIndexedTextBytes));
+        var (key, odd) = (Random(RowKey.MaxBytes), "'\"\\\t\r\n{}\u0001\uFFFF");
+        await CommitAsync(table, 0, 2, [new(key, Row with { Text = indexed, NoText = longest }, new(1)), new("odd", Row with { Text = odd, NoText = odd }, new(2))]);
+        var rows = await table.ReadRowsAsync([key, "odd"], Token);
+        Assert.Equal((indexed, longest, odd, odd), (rows[key].Text, rows[key].NoText, rows["odd"].Text, rows["odd"].NoText));
+
+        // Text that a store cannot press into less room.
+        static string Random(int bytes) => new string([.. Enumerable.Range(0, bytes - 2).Select(_ => (char)System.Random.Shared.Next('!', '~'))]) + "ü";
     }
 
     [Fact]
@@ -109,6 +113,7 @@ public abstract class ViewTableConformance
         Refused(Row with { NoText = "\uD83D" }, "no_text", "U+D83D");
         Refused(Row with { NoText = new string('ü', (ViewColumn.MaxTextBytes / 2) + 1) }, "no_text", "üüü");
         Refused(Row with { Text = null! }, "text", "null");
+        Refused(Row with { Text = new string('ü', (ViewColumn.MaxIndexedTextBytes / 2) + 1) }, "text", "üüü");
         foreach (var key in (string[])["", "a\0", "\uDE00", new string('ü', 257)])
         {
             Assert.Contains("conformance_v3", Assert.Throws<ArgumentException>(() => new RowChange<EveryColumn>(key, Row, new(1))).Message, StringComparison.Ordinal);

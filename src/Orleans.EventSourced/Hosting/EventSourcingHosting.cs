@@ -42,7 +42,7 @@ public static class EventSourcingHosting
         services.Configure<ExceptionSerializationOptions>(o =>
         {
             var before = o.SupportedExceptionTypeFilter;
-            o.SupportedExceptionTypeFilter = type => before(type) || type == typeof(CommandIdReusedException) || type.IsAssignableTo(typeof(LogException));
+            o.SupportedExceptionTypeFilter = type => before(type) || type == typeof(CommandIdReusedException) || type == typeof(RowQueryException) || type.IsAssignableTo(typeof(LogException));
         });
         silo.AddIncomingGrainCallFilter<IncomingCommandFilter>();
         silo.AddOutgoingGrainCallFilter<OutgoingCommandFilter>();
@@ -65,7 +65,7 @@ public static class EventSourcingHosting
         silo.Services.AddSingleton<RegisteredView>(provider => new RegisteredView<TRow>(
             projection,
             slices,
-            provider.GetRequiredService<IViewTable<TRow>>(),
+            provider.GetRequiredService<IViewStore>(),
             provider.GetRequiredService<LogTail>(),
             provider.GetRequiredService<IOptions<ProjectionOptions>>().Value,
             provider.GetRequiredService<TimeProvider>(),

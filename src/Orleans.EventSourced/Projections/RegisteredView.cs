@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Queries;
 
 namespace Orleans.EventSourced.Projections;
 
@@ -17,18 +18,42 @@ internal abstract class RegisteredView(ViewId view, int slices)
     /// <summary>How far each slice's rows reach, by the slices' numbers.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     public abstract Task<IReadOnlyList<LogPosition>> ReadCheckpointsAsync();
+
+    /// <summary>The row with this key; null: there is none.</summary>
+    public abstract Task<ViewAnswer<ViewRow?>> ReadAsync(string key);
+
+    /// <summary>A page of rows.</summary>
+    /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
+    public abstract Task<ViewAnswer<ViewRows>> QueryAsync(RowQuery query);
 }
 
 /// <summary>The same, with the class of its rows.</summary>
-internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slices, IViewTable<TRow> table, LogTail tail, ProjectionOptions options, TimeProvider time, ILoggerFactory loggers)
+internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slices, IViewStore store, LogTail tail, ProjectionOptions options, TimeProvider time, ILoggerFactory loggers)
     : RegisteredView(projection.View, slices)
     where TRow : class
 {
+    private readonly IViewTable<TRow> _table = store.Table<TRow>();
+    private readonly IViewReader<TRow> _reader = store.Reader<TRow>();
+
     public override ProjectionLoop Loop(Slice slice, Action<ProjectionStatus> changed) =>
-        new ProjectionLoop<TRow>(projection, slice, table, tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed);
+        new ProjectionLoop<TRow>(projection, slice, _table, tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed);
 
     public override async Task<IReadOnlyList<LogPosition>> ReadCheckpointsAsync() =>
-        await Task.WhenAll(Enumerable.Range(0, Slices).Select(i => table.OpenAsync(new Slice(i, Slices), CancellationToken.None))).ConfigureAwait(false);
+        [.. from c in await store.ReadCheckpointsAsync(CancellationToken.None).ConfigureAwait(false) where c.View == View orderby c.Slice.Index select c.Position];
+
+    public override async Task<ViewAnswer<ViewRow?>> ReadAsync(string key)
+    {
+        var (row, reflects) = await _reader.ReadAsync(key, Slice.Of(key, Slices), CancellationToken.None).ConfigureAwait(false);
+        return new ViewAnswer<ViewRow?>(row is null ? null : Shown(row), reflects.Value);
+    }
+
+    public override async Task<ViewAnswer<ViewRows>> QueryAsync(RowQuery query)
+    {
+        var (rows, next, reflects) = await _reader.QueryAsync(new RowQueryPlan<TRow>(query), CancellationToken.None).ConfigureAwait(false);
+        return new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(Shown)], next), reflects.Value);
+    }
+
+    private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }
 
 /// <summary>The views that this program knows.</summary>
@@ -55,4 +80,7 @@ internal sealed class RegisteredViews
 
     /// <summary>Null: this program does not know it, or not in this version.</summary>
     public RegisteredView? Find(string table) => _byTable.GetValueOrDefault(table);
+
+    /// <summary>The version that this program knows of the view with this name; null: none.</summary>
+    public RegisteredView? Named(string name) => _byTable.Values.FirstOrDefault(v => v.View.Name == name);
 }

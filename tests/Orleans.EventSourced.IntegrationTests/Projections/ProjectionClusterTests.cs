@@ -14,7 +14,7 @@ public sealed class ProjectionClusterTests
 {
     private readonly InMemoryEventLog _log = new(TimeProvider.System);
     private readonly InMemorySnapshotStore _snapshots = new();
-    private readonly InMemoryViewTable<CounterRow> _table = new();
+    private readonly InMemoryViewStore _views = new(TimeProvider.System);
 
     [Fact]
     public async Task a_view_follows_the_commands()
@@ -49,14 +49,14 @@ public sealed class ProjectionClusterTests
     private static Task AddAsync(TestNode node, int counters) =>
         Task.WhenAll(Enumerable.Range(0, counters).Select(i => node.Grains.GetGrain<ICounterGrain>($"c{i}").AddAsync(1)));
 
-    private Task HoldsAsync(int total) => Eventually.Async($"{total} in the rows", () => Task.FromResult(_table.Rows.Values.Sum(r => r.Row.Total) == total));
+    private Task HoldsAsync(int total) => Eventually.Async($"{total} in the rows", () => Task.FromResult(((InMemoryViewTable<CounterRow>)_views.Table<CounterRow>()).Rows.Values.Sum(r => r.Row.Total) == total));
 
     private Task<TestNode> StartAsync(int slices, TestNode? beside = null) => TestNode.StartAsync(
         services =>
         {
             services.AddSingleton<IEventLog>(_ => _log);
             services.AddSingleton<ISnapshotStore>(_snapshots);
-            services.AddSingleton<IViewTable<CounterRow>>(_table);
+            services.AddSingleton<IViewStore>(_views);
         },
         beside: beside,
         views: silo => silo.AddView(Projection.Of<CounterRow, CounterEvent>(), slices));

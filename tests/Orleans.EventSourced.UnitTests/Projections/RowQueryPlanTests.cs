@@ -1,3 +1,4 @@
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Xunit;
 
@@ -37,14 +38,13 @@ public sealed class RowQueryPlanTests
         for (string? after = null; ;)
         {
             var plan = new RowQueryPlan<Parcel>(query with { After = after });
-            var page = plan.Over(_rows.AsQueryable()).ToList();
-            paged.AddRange(page.Take(3));
-            if (page.Count <= 3)
+            var page = plan.Page([.. plan.Over(_rows.AsQueryable())], LogPosition.Start);
+            paged.AddRange(page.Rows);
+            after = page.Next;
+            if (after is null)
             {
                 break;
             }
-
-            after = plan.CursorOf(page[2]);
         }
 
         Assert.Equal(Run(query with { Limit = 1_000 }).Select(r => r.Key), paged.Select(r => r.Key));
@@ -65,6 +65,8 @@ public sealed class RowQueryPlanTests
     {
         Assert.Equal("sort", Assert.Throws<RowQueryException>(() => Run(new RowQuery { SortBy = "note" })).Field);
         Assert.Contains("null", Assert.Throws<RowQueryException>(() => Run(new RowQuery { SortBy = "locker" })).Fault, StringComparison.Ordinal);
+        Assert.Equal("sort", Assert.Throws<RowQueryException>(() => Run(new RowQuery { SortBy = "fragile" })).Field);
+        Assert.Equal("fragile", Assert.Throws<RowQueryException>(() => Run(new RowQuery { Filters = [new RowFilter("fragile", RowComparison.Less, "true")] })).Field);
         Assert.Equal("limit", Assert.Throws<RowQueryException>(() => Run(new RowQuery { Limit = 0 })).Field);
         Assert.Equal("limit", Assert.Throws<RowQueryException>(() => Run(new RowQuery { Limit = 1_001 })).Field);
         Assert.Equal("filters", Assert.Throws<RowQueryException>(() => Run(new RowQuery { Filters = [.. Enumerable.Repeat(new RowFilter("key", RowComparison.Equal, "x"), 17)] })).Field);
@@ -73,7 +75,7 @@ public sealed class RowQueryPlanTests
             Assert.Equal("after", Assert.Throws<RowQueryException>(() => Run(new RowQuery { After = cursor })).Field);
         }
 
-        var other = new RowQueryPlan<Parcel>(new RowQuery { SortBy = "city" }).CursorOf(_rows[0]);
+        var other = new RowQueryPlan<Parcel>(new RowQuery { SortBy = "city", Limit = 1 }).Page([.. _rows.Take(2)], LogPosition.Start).Next;
         Assert.Equal("after", Assert.Throws<RowQueryException>(() => Run(new RowQuery { SortBy = "weight", After = other })).Field);
     }
 

@@ -1,0 +1,134 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Queries;
+
+namespace Orleans.EventSourced.AspNetCore;
+
+/// <summary>
+/// Reads of views over HTTP. <c>GET NAME</c> answers a page: <c>limit</c>, <c>cursor</c> (the <c>next</c> of the page before), <c>sort</c> (a column; <c>-column</c> turns it round), and filters
+/// <c>column=value</c>, <c>column.lt=</c>, <c>.le</c>, <c>.gt</c>, <c>.ge</c>. <c>GET NAME/KEY</c> answers a row. <c>after=POSITION</c>, or the header <c>ES-After</c>, asks for at least that position
+/// and waits for it up to <c>wait</c> seconds. The header <c>ES-Position</c> of the answer says what it reflects.
+/// </summary>
+public static class ViewEndpoints
+{
+    private const int DefaultWaitSeconds = 5;
+    private static readonly HashSet<string> Taken = ["after", "wait", "limit", "cursor", "sort"];
+
+    /// <summary>Maps the two kinds of reads under <paramref name="prefix"/>, for all views of the program.</summary>
+    public static RouteGroupBuilder MapViews(this IEndpointRouteBuilder routes, string prefix = "/views")
+    {
+        var group = routes.MapGroup(prefix).WithTags("Views");
+        group.MapGet("{name}", ListAsync).Produces<ViewPageAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+        group.MapGet("{name}/{**key}", GetAsync).Produces<ViewRowAnswer>().Produces(304).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+        return group;
+    }
+
+    private static async Task<IResult> ListAsync(string name, HttpContext http, IGrainFactory grains)
+    {
+        var result = await grains.GetGrain<IViewQueryGrain>(name).ListAsync(QueryOf(http.Request), ConsistencyOf(http.Request));
+        return Answer(result, name, http, rows => Results.Ok(new ViewPageAnswer([.. rows.Rows.Select(Shown)], rows.Next)));
+    }
+
+    private static async Task<IResult> GetAsync(string name, string key, HttpContext http, IGrainFactory grains)
+    {
+        var result = await grains.GetGrain<IViewQueryGrain>(name).GetAsync(key, ConsistencyOf(http.Request));
+        return Answer(result, name, http, row =>
+        {
+            if (row is null)
+            {
+                return CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-row", $"View '{name}' has no row '{key}'.");
+            }
+
+            http.Response.Headers.ETag = $"\"{row.Position.ToString(CultureInfo.InvariantCulture)}\"";
+            return http.Request.Headers.IfNoneMatch == http.Response.Headers.ETag ? Results.StatusCode(StatusCodes.Status304NotModified) : Results.Ok(Shown(row));
+        });
+    }
+
+    private static ViewRowAnswer Shown(ViewRow row) => new(row.Key, row.Position, row.Row);
+
+    private static IResult Answer<T>(ViewResult<T> result, string name, HttpContext http, Func<T, IResult> answer)
+    {
+        switch (result)
+        {
+            case ViewAnswer<T>(var value, var reflects):
+                http.Response.Headers[CommandAnswer.PositionHeader] = reflects.ToString(CultureInfo.InvariantCulture);
+                return answer(value);
+            case ViewBehind<T>(var reflects, var head):
+                http.Response.Headers.RetryAfter = "1";
+                return CommandAnswer.Problem(
+                    StatusCodes.Status503ServiceUnavailable, "view-behind", $"The rows reach position {reflects}, {head - reflects} events behind the log. Ask again.", new() { ["position"] = reflects, ["head"] = head });
+            case BeyondTheLog<T>(var head):
+                return CommandAnswer.Problem(StatusCodes.Status400BadRequest, "beyond-the-log", $"The log ends at position {head}.", new() { ["head"] = head });
+            case NoSuchView<T>:
+                return CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-view", $"There is no view '{name}'.");
+            default:
+                throw new InvalidOperationException($"A query was answered '{result}'.");
+        }
+    }
+
+    private static RowQuery QueryOf(HttpRequest request)
+    {
+        var sort = Single(request, "sort");
+        return new RowQuery
+        {
+            Filters = [.. from parameter in request.Query where !Taken.Contains(parameter.Key) from value in parameter.Value select FilterOf(parameter.Key, value ?? "")],
+            SortBy = sort?.TrimStart('-'),
+            Descending = sort is ['-', ..],
+            After = Single(request, "cursor"),
+            Limit = (int)Math.Min(Number(Single(request, "limit"), "limit") ?? new RowQuery().Limit, int.MaxValue),
+        };
+    }
+
+    private static RowFilter FilterOf(string name, string value)
+    {
+        var dot = name.LastIndexOf('.');
+        var (column, comparison) = dot < 0 ? (name, RowComparison.Equal) : (name[..dot], name[(dot + 1)..] switch
+        {
+            "lt" => RowComparison.Less,
+            "le" => RowComparison.LessOrEqual,
+            "gt" => RowComparison.Greater,
+            "ge" => RowComparison.GreaterOrEqual,
+            _ => throw new BadCommandException(name, "A comparison is .lt, .le, .gt or .ge; without one the value is to be the same."),
+        });
+        return new RowFilter(column, comparison, value);
+    }
+
+    private static Consistency ConsistencyOf(HttpRequest request)
+    {
+        var header = request.Headers["ES-After"].ToString();
+        var position = Number(Single(request, "after") ?? (header.Length == 0 ? null : header), "after");
+        var wait = Number(Single(request, "wait"), "wait") ?? DefaultWaitSeconds;
+        if (wait > Consistency.MaxWait.TotalSeconds)
+        {
+            throw new BadCommandException("wait", $"It is 0 to {Consistency.MaxWait.TotalSeconds} seconds.");
+        }
+
+        return position is null ? new Consistency.Eventual() : new Consistency.AtLeast(position.Value, TimeSpan.FromSeconds(wait));
+    }
+
+    private static string? Single(HttpRequest request, string name) => request.Query[name] switch
+    {
+        { Count: 0 } => null,
+        { Count: 1 } values => values[0],
+        _ => throw new BadCommandException(name, "It is given more than once."),
+    };
+
+    private static long? Number(string? text, string name) =>
+        text is null ? null
+        : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+        : throw new BadCommandException(name, "It is a whole number, 0 or more.");
+}
+
+/// <summary>A page of a view.</summary>
+/// <param name="Rows">The rows.</param>
+/// <param name="Next">The <c>cursor</c> of the page behind this one; null: this is the last.</param>
+public sealed record ViewPageAnswer(IReadOnlyList<ViewRowAnswer> Rows, string? Next);
+
+/// <summary>A row of a view.</summary>
+/// <param name="Key">Its key.</param>
+/// <param name="Position">The last event folded into it.</param>
+/// <param name="Row">Its columns.</param>
+public sealed record ViewRowAnswer(string Key, long Position, object Row);

@@ -1,0 +1,56 @@
+using Orleans.Concurrency;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Projections;
+
+namespace Orleans.EventSourced.Queries;
+
+/// <summary>Stage 9 of the data's way: answers queries on a view from its table. Its key is the view's name; the version is that of the program that answers.</summary>
+[Alias("Orleans.EventSourced.IViewQueryGrain")]
+public interface IViewQueryGrain : IGrainWithStringKey
+{
+    /// <summary>The row with this key; null: there is none.</summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    [Alias("Get")]
+    Task<ViewResult<ViewRow?>> GetAsync(string key, Consistency consistency);
+
+    /// <summary>A page of rows.</summary>
+    /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    [Alias("List")]
+    Task<ViewResult<ViewRows>> ListAsync(RowQuery query, Consistency consistency);
+}
+
+/// <summary>Stateless and reentrant: a read that waits for a position delays no other.</summary>
+[GrainType("es-view-query"), StatelessWorker, Reentrant]
+internal sealed class ViewQueryGrain(RegisteredViews views, Checkpoints checkpoints, LogTail tail) : Grain, IViewQueryGrain
+{
+    public Task<ViewResult<ViewRow?>> GetAsync(string key, Consistency consistency) => AnswerAsync(consistency, v => [Slice.Of(key, v.Slices).Index], v => v.ReadAsync(key));
+
+    public Task<ViewResult<ViewRows>> ListAsync(RowQuery query, Consistency consistency) => AnswerAsync(consistency, v => [.. Enumerable.Range(0, v.Slices)], v => v.QueryAsync(query));
+
+    private async Task<ViewResult<T>> AnswerAsync<T>(Consistency consistency, Func<RegisteredView, int[]> slices, Func<RegisteredView, Task<ViewAnswer<T>>> read)
+    {
+        ArgumentNullException.ThrowIfNull(consistency);
+        if (views.Named(this.GetPrimaryKeyString()) is not { } view)
+        {
+            return new NoSuchView<T>();
+        }
+
+        if (consistency is Consistency.AtLeast(var wanted, var atMost) && !await checkpoints.WaitAsync(view, slices(view), new LogPosition(wanted), TimeSpan.Zero, CancellationToken.None))
+        {
+            // What a command's answer gave is in the log, even where this silo has not heard of it yet.
+            if (tail.Head.Value < wanted && (await tail.ReadHeadAsync(CancellationToken.None)).Position is var head && head.Value < wanted)
+            {
+                return new BeyondTheLog<T>(head.Value);
+            }
+
+            if (!await checkpoints.WaitAsync(view, slices(view), new LogPosition(wanted), atMost, CancellationToken.None))
+            {
+                return new ViewBehind<T>((await read(view)).Reflects, tail.Head.Value);
+            }
+        }
+
+        return await read(view);
+    }
+}
