@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Console;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Grains;
 using Spectre.Console;
 
@@ -40,7 +41,13 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
             builder.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
             var store = Store.From(builder.Configuration);
             var description = await store.PrepareAsync(cancellationToken);
-            builder.UseOrleans(silo => Node.ConfigureSilo(silo, store, ClusterSettings.From(builder.Configuration).OnFreePorts()));
+            builder.UseOrleans(silo =>
+            {
+                Node.ConfigureSilo(silo, store, ClusterSettings.From(builder.Configuration).OnFreePorts());
+
+                // Nobody reads the views of this node before it is done, and a fine's events that come together change its rows once.
+                silo.Configure<ProjectionOptions>(o => o.StepInterval = TimeSpan.FromSeconds(1));
+            });
             using var host = builder.Build();
             await host.StartAsync(cancellationToken);
             await Console.Error.WriteLineAsync($"Store: {description}");

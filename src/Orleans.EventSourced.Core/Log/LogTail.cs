@@ -48,6 +48,9 @@ public sealed class LogTail
         }
     }
 
+    /// <summary>The events of a full page; one with fewer reached the head when it was read.</summary>
+    public int PageEvents => _options.PageEvents;
+
     /// <summary>The events after <paramref name="after"/>: a page of them, fewer near the head, none at it.</summary>
     /// <param name="after">Where the reader stands: 0, or the last position of the page before.</param>
     /// <param name="cancellationToken">Ends the wait, not the read, which others may share.</param>

@@ -16,6 +16,7 @@ public abstract partial class ProjectionLoop
     private readonly Action<ProjectionStatus>? _changed;
     private TaskCompletionSource _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ProjectionStatus _status;
+    private long _stepped;
 
     private protected ProjectionLoop(ViewId view, Slice slice, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed)
     {
@@ -71,11 +72,13 @@ public abstract partial class ProjectionLoop
         ProjectionStep step;
         try
         {
+            _stepped = _time.GetTimestamp();
             step = await StepAsync(cancellationToken).ConfigureAwait(false);
             if (step is ProjectionStep.AtHead head)
             {
                 Report(head.Position, ProjectionState.Live);
                 await _tail.WaitAsync(head.Position, cancellationToken).ConfigureAwait(false);
+                await RestAsync(cancellationToken).ConfigureAwait(false);
                 return;
             }
         }
@@ -87,8 +90,13 @@ public abstract partial class ProjectionLoop
 
         switch (step)
         {
-            case ProjectionStep.Advanced(var position, _):
+            case ProjectionStep.Advanced(var position, var events):
                 Report(position, position < _tail.Head ? ProjectionState.CatchingUp : ProjectionState.Live);
+                if (events < _tail.PageEvents)
+                {
+                    await RestAsync(cancellationToken).ConfigureAwait(false);
+                }
+
                 break;
             case ProjectionStep.Overtaken(var position):
                 // Its twin will be deactivated; until then they take turns.
@@ -109,6 +117,13 @@ public abstract partial class ProjectionLoop
     }
 
     private string Name => $"{_status.View.Table}/{_status.Slice}";
+
+    /// <summary>Lets events gather for the next step, where the last one is not long ago.</summary>
+    private Task RestAsync(CancellationToken cancellationToken)
+    {
+        var rest = _options.StepInterval - _time.GetElapsedTime(_stepped);
+        return rest > TimeSpan.Zero ? Task.Delay(rest, _time, cancellationToken) : Task.CompletedTask;
+    }
 
     private async Task RetryAsync(LogPosition position, ProjectionState state, string fault, LogPosition at, Exception cause, CancellationToken cancellationToken)
     {

@@ -179,7 +179,81 @@ public sealed class FineApiTests(FineApi api) : IClassFixture<FineApi>
         Assert.Equal("Healthy", await _host.Http.GetStringAsync("/alive"));
         Assert.Equal("Healthy", (await _host.GetAsync("/health")).GetProperty("status").GetString());
         Assert.True((await _host.GetAsync("/openapi/v1.json")).GetProperty("paths").TryGetProperty("/fines/{id}/payments", out _));
+        Assert.True((await _host.GetAsync("/openapi/v1.json")).GetProperty("paths").TryGetProperty("/views/{name}", out _));
     }
+
+    [Fact]
+    public async Task a_view_read_from_the_position_of_ones_own_command_on_shows_what_it_did()
+    {
+        await IssueAsync("mine");
+        for (var i = 1; i <= 20; i++)
+        {
+            var paid = await _host.PostAsync("/fines/mine/payments", new { amount = "1.00", occurredAt = Day });
+            var position = paid.Headers.GetValues("ES-Position").Single();
+            var answer = await _host.Http.GetAsync($"/views/fine_summary/mine?after={position}");
+            Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
+            Assert.True(long.Parse(answer.Headers.GetValues("ES-Position").Single(), null) >= long.Parse(position, null));
+            var row = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
+            Assert.Equal(($"{i}.00", i + 1, position), (row.GetProperty("row").GetProperty("paid").GetString(), row.GetProperty("row").GetProperty("events").GetInt32(), row.GetProperty("position").ToString()));
+        }
+
+        var settled = await _host.PostAsync("/fines/mine/payments", new { amount = "15.50", occurredAt = Day }, ("X-Reason", "the rest"));
+        await AssertProblemAsync(404, "no-such-row", await _host.Http.GetAsync($"/views/open_cases/mine?after={settled.Headers.GetValues("ES-Position").Single()}"));
+    }
+
+    [Fact]
+    public async Task a_view_is_filtered_ordered_and_paged_by_its_indexed_columns()
+    {
+        long last = 0;
+        for (var i = 0; i < 7; i++)
+        {
+            var issued = await _host.PostAsync("/fines", new { fineId = $"page-{i}", amount = 10 + (i * 7 % 5), article = 4_711, points = 0, vehicleClass = "A", officer = "9", dismissal = "NIL", occurredAt = Day });
+            last = long.Parse(issued.Headers.GetValues("ES-Position").Single(), null);
+        }
+
+        var keys = new List<string>();
+        var cursor = "";
+        do
+        {
+            var page = await _host.GetAsync($"/views/fine_summary?article=4711&sort=-issued_at&limit=3&after={last}{cursor}");
+            keys.AddRange(page.GetProperty("rows").EnumerateArray().Select(r => r.GetProperty("key").GetString()!));
+            cursor = page.GetProperty("next").GetString() is { } next ? $"&cursor={next}" : "";
+        }
+        while (cursor.Length > 0);
+
+        Assert.Equal(Enumerable.Range(0, 7).Reverse().Select(i => $"page-{i}"), keys);
+        var dear = await _host.GetAsync($"/views/open_cases?outstanding.ge=13&outstanding.lt=14.5&sort=outstanding&after={last}&issued_at.gt=2000-01-01T00:00:00Z");
+        Assert.Equal(["13.00", "14.00"], dear.GetProperty("rows").EnumerateArray().Where(r => r.GetProperty("key").GetString()!.StartsWith("page-", StringComparison.Ordinal)).Select(r => r.GetProperty("row").GetProperty("outstanding").GetString()!).Distinct());
+        var month = await _host.GetAsync($"/views/officer_month/9/2006-07?after={last}");
+        Assert.Equal(7, month.GetProperty("row").GetProperty("fines").GetInt32());
+    }
+
+    [Fact]
+    public async Task a_row_has_an_etag()
+    {
+        var issued = await IssueAsync("tagged");
+        var row = await _host.Http.GetAsync($"/views/fine_summary/tagged?after={issued.Headers.GetValues("ES-Position").Single()}");
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/views/fine_summary/tagged");
+        request.Headers.IfNoneMatch.Add(row.Headers.ETag!);
+        Assert.Equal(HttpStatusCode.NotModified, (await _host.Http.SendAsync(request)).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("/views/nothing", 404, "no-such-view")]
+    [InlineData("/views/nothing/a", 404, "no-such-view")]
+    [InlineData("/views/fine_summary/nobody", 404, "no-such-row")]
+    [InlineData("/views/fine_summary?after=999999999", 400, "beyond-the-log")]
+    [InlineData("/views/fine_summary?after=-1", 400, "bad-request")]
+    [InlineData("/views/fine_summary?wait=31", 400, "bad-request")]
+    [InlineData("/views/fine_summary?limit=0", 400, "bad-request")]
+    [InlineData("/views/fine_summary?limit=1001", 400, "bad-request")]
+    [InlineData("/views/fine_summary?cursor=x", 400, "bad-request")]
+    [InlineData("/views/fine_summary?sort=dismissal", 400, "bad-request")]
+    [InlineData("/views/fine_summary?article=x", 400, "bad-request")]
+    [InlineData("/views/fine_summary?article.about=5", 400, "bad-request")]
+    [InlineData("/views/fine_summary?paid.gt=5", 400, "bad-request")]
+    [InlineData("/views/fine_summary?limit=5&limit=6", 400, "bad-request")]
+    public async Task a_read_that_asks_for_what_is_not_there_is_told_so(string path, int status, string code) => await AssertProblemAsync(status, code, await _host.Http.GetAsync(path));
 
     private static object Issue(string id) => new { fineId = id, amount = 35.5, article = 157, points = 0, vehicleClass = "A", officer = "561", dismissal = "NIL", occurredAt = Day };
 

@@ -42,6 +42,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
             Assert.True(code == 0, errors);
             AssertPublished(JsonDocument.Parse(output).RootElement, alreadyThere: 0);
             Assert.InRange(peak, 1, GiB);
+            await AssertPublishedBySqlAsync(eventlog);
         }
 
         var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json");
@@ -166,15 +167,59 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
     {
         foreach (var figure in right.EnumerateObject().Where(f => f.Name is not ("seconds" or "eventsPerSecond" or "alreadyThere")))
         {
+            if (figure.Value.ValueKind == JsonValueKind.Object)
+            {
+                AssertSame(figure.Value, actual.GetProperty(figure.Name));
+                continue;
+            }
+
             Assert.Equal((figure.Name, figure.Value.ToString()), (figure.Name, actual.GetProperty(figure.Name).ToString()));
+        }
+    }
+
+    /// <summary>Each view by itself, by plain SQL. SQLite's tables keep amounts in cents.</summary>
+    private async Task AssertPublishedBySqlAsync(string? eventlog)
+    {
+        (string Name, string Column, decimal Expected)[] sums = [("sum(amount)", "amount", 6723851.64m), ("penalties", "penalty", 7937576.03m), ("expenses", "expenses", 1242539.04m), ("due", "due", 11981480.30m), ("paid", "paid", 3601464.53m)];
+        var (schema, suffix, unit) = eventlog is null ? ("", "_v1", 100m) : ("es_views.", "", 1m);
+        await using System.Data.Common.DbConnection connection = eventlog is null
+            ? new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={Path.Combine(_folder.Path, "data", "eventlog-views.db")};Mode=ReadOnly;Pooling=False")
+            : new Npgsql.NpgsqlConnection(eventlog);
+        await connection.OpenAsync();
+        foreach (var (name, column, expected) in sums)
+        {
+            Assert.Equal((name, expected), (name, await ScalarAsync($"select sum({column}) from {schema}fine_summary{suffix}") / unit));
+        }
+
+        Assert.Equal(150_370, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix}"));
+        Assert.Equal(561_470, await ScalarAsync($"select sum(events) from {schema}fine_summary{suffix}"));
+        Assert.Equal(60_290, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix} where settled"));
+        Assert.Equal(1_186, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix} where outstanding < 0"));
+        Assert.Equal(-21_079.77m, await ScalarAsync($"select sum(outstanding) from {schema}fine_summary{suffix} where outstanding < 0") / unit);
+        Assert.Equal(59_013, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix} where credit_collection_at is not null"));
+        Assert.Equal(90_080, await ScalarAsync($"select count(*) from {schema}open_cases{suffix}"));
+        Assert.Equal(8_401_095.54m, await ScalarAsync($"select sum(outstanding) from {schema}open_cases{suffix}") / unit);
+        Assert.Equal(66, await ScalarAsync($"select count(*) from {schema}article_totals{suffix}"));
+        Assert.Equal(11_981_480.30m, await ScalarAsync($"select sum(due) from {schema}article_totals{suffix}") / unit);
+        Assert.Equal(147, await ScalarAsync($"select count(distinct officer) from {schema}officer_month{suffix}"));
+        Assert.Equal(162, await ScalarAsync($"select count(distinct month) from {schema}officer_month{suffix}"));
+        Assert.Equal(8_401_095.54m, await ScalarAsync($"select sum(outstanding) from {schema}officer_month{suffix}") / unit);
+
+        async Task<decimal> ScalarAsync(string sql)
+        {
+            await using var command = connection.CreateCommand();
+            command.CommandText = sql;
+            return Convert.ToDecimal(await command.ExecuteScalarAsync(), System.Globalization.CultureInfo.InvariantCulture);
         }
     }
 
     private static void AssertPublished(JsonElement actual, int alreadyThere)
     {
-        var published = JsonDocument.Parse($$"""
+        var published = JsonDocument.Parse("""
             {"fines":150370,"events":561470,"created":"6723851.64","penalties":"7937576.03","expenses":"1242539.04","due":"11981480.30","paid":"3601464.53","outstanding":"8401095.54",
-             "open":90080,"settled":60290,"overpaid":1186,"overpaidSum":"21079.77","creditCollection":59013,"rejected":0}
+             "open":90080,"settled":60290,"overpaid":1186,"overpaidSum":"21079.77","creditCollection":59013,"rejected":0,
+             "views":{"position":561470,"fines":150370,"created":"6723851.64","penalties":"7937576.03","expenses":"1242539.04","due":"11981480.30","paid":"3601464.53","outstanding":"8401095.54",
+             "open":90080,"settled":60290,"overpaid":1186,"overpaidSum":"21079.77","creditCollection":59013,"articles":66,"officers":147,"months":162} }
             """).RootElement;
         AssertSame(published, actual);
         Assert.Equal(alreadyThere, actual.GetProperty("alreadyThere").GetInt32());
