@@ -18,7 +18,7 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
     {
         try
         {
-            session.Execute("begin immediate");
+            session.Begin();
         }
         catch (SqliteException e)
         {
@@ -32,7 +32,7 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
         }
         catch (Exception e)
         {
-            Rollback();
+            session.Rollback();
             throw e is SqliteException s ? SqliteErrors.BeforeCommit(s) : e;
         }
 
@@ -43,7 +43,7 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
         }
         catch (SqliteException e)
         {
-            Rollback();
+            session.Rollback();
             throw SqliteErrors.OnCommit(e);
         }
     }
@@ -167,18 +167,6 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
         catch (DecoderFallbackException e)
         {
             throw new LogRequestRefusedException("Payload and metadata are JSON in UTF-8; this is not UTF-8.", e);
-        }
-    }
-
-    private void Rollback()
-    {
-        try
-        {
-            session.Execute("rollback");
-        }
-        catch (SqliteException e) when (e.SqliteErrorCode == 1)
-        {
-            // SQLite has rolled back by itself, as it does when the disk is full.
         }
     }
 }

@@ -23,13 +23,14 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
         Time = time;
         try
         {
-            if (!options.ReadOnly)
+            if (options.ReadOnly)
             {
-                _held = SqliteSchema.Hold(options);
-                _writer = new SqliteWorker("event log writer", 1, options.MaxQueued, () => SqliteSchema.OpenLog(options));
+                _readers = SqliteWorker.ReadersOf("event log", options, options.Path);
+                return;
             }
 
-            _readers = new SqliteWorker("event log reader", options.Readers, options.MaxQueued, () => new SqliteSession(options.Path, writes: false));
+            _held = SqliteSchema.Hold(options);
+            (_writer, _readers) = SqliteWorker.WriterAndReaders("event log", options, () => SqliteSchema.OpenLog(options), options.Path);
         }
         catch (SqliteException e)
         {
@@ -103,12 +104,13 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
     /// <summary>Finishes what is queued, closes the file and lets it go.</summary>
     public async ValueTask DisposeAsync()
     {
+        // The last connection to close brings the write-ahead log into the file, if it may write.
+        await _readers.DisposeAsync().ConfigureAwait(false);
         if (_writer is not null)
         {
             await _writer.DisposeAsync().ConfigureAwait(false);
         }
 
-        await _readers.DisposeAsync().ConfigureAwait(false);
         if (_held is not null)
         {
             await _held.DisposeAsync().ConfigureAwait(false);

@@ -21,8 +21,8 @@ internal sealed class SqliteSession : IDisposable
         _connection.Open();
         if (writes)
         {
-            // FULL: a commit is on the disk before it is acknowledged. recursive_triggers: "insert or replace" may not slip past the triggers.
-            Execute("pragma journal_mode = wal; pragma synchronous = full; pragma recursive_triggers = on; pragma wal_autocheckpoint = 4000;");
+            // FULL: a commit is on the disk before it is acknowledged.
+            Execute("pragma journal_mode = wal; pragma synchronous = full; pragma wal_autocheckpoint = 4000;");
         }
 
         Execute("pragma cache_size = -65536; pragma temp_store = memory;");
@@ -38,6 +38,31 @@ internal sealed class SqliteSession : IDisposable
         using var command = _connection.CreateCommand();
         command.CommandText = sql;
         command.ExecuteNonQuery();
+    }
+
+    /// <summary>Begins a transaction that may write at once.</summary>
+    public void Begin()
+    {
+        if (SQLitePCL.raw.sqlite3_get_autocommit(_connection.Handle) == 0)
+        {
+            // The last one could not be rolled back then.
+            Execute("rollback");
+        }
+
+        Execute("begin immediate");
+    }
+
+    /// <summary>Gives a transaction up after an error, which is what its caller is told: of one that cannot be rolled back now, the next <see cref="Begin"/> makes an end.</summary>
+    public void Rollback()
+    {
+        try
+        {
+            Execute("rollback");
+        }
+        catch (SqliteException)
+        {
+            // SQLite has rolled back by itself, as it does when the disk is full; or see above.
+        }
     }
 
     /// <summary>A prepared statement with its parameters set; the caller runs it and disposes the reader, not the command.</summary>

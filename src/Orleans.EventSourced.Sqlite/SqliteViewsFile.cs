@@ -19,8 +19,7 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         try
         {
-            _writer = new SqliteWorker("views writer", 1, options.MaxQueued, () => SqliteSchema.OpenViews(options));
-            _readers = new SqliteWorker("views reader", options.Readers, options.MaxQueued, () => new SqliteSession(options.ViewsPath, writes: false));
+            (_writer, _readers) = SqliteWorker.WriterAndReaders("views", options, () => SqliteSchema.OpenViews(options), options.ViewsPath);
         }
         catch (SqliteException e)
         {
@@ -42,7 +41,7 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
         cancellationToken.ThrowIfCancellationRequested();
         return _writer.RunAsync(session =>
         {
-            session.Execute("begin immediate");
+            session.Begin();
             try
             {
                 var result = work(session);
@@ -51,7 +50,7 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
             }
             catch
             {
-                Rollback(session);
+                session.Rollback();
                 throw;
             }
         });
@@ -60,8 +59,9 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
     /// <summary>Finishes what is queued and closes the file.</summary>
     public async ValueTask DisposeAsync()
     {
-        await _writer.DisposeAsync().ConfigureAwait(false);
+        // The last connection to close brings the write-ahead log into the file, if it may write.
         await _readers.DisposeAsync().ConfigureAwait(false);
+        await _writer.DisposeAsync().ConfigureAwait(false);
     }
 
     private static void Commit(SqliteSession session)
@@ -73,18 +73,6 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
         catch (SqliteException e)
         {
             throw SqliteErrors.OnDerivedCommit(e);
-        }
-    }
-
-    private static void Rollback(SqliteSession session)
-    {
-        try
-        {
-            session.Execute("rollback");
-        }
-        catch (SqliteException e) when (e.SqliteErrorCode == 1)
-        {
-            // SQLite has rolled back by itself, as it does when the disk is full.
         }
     }
 }

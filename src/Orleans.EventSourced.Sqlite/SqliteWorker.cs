@@ -15,9 +15,40 @@ internal sealed class SqliteWorker : IAsyncDisposable
     public SqliteWorker(string name, int threads, int maxQueued, Func<SqliteSession> open)
     {
         _work = Channel.CreateBounded<Action<SqliteSession>>(new BoundedChannelOptions(maxQueued) { SingleReader = threads == 1 });
-        var sessions = Enumerable.Range(0, threads).Select(_ => open()).ToArray();
+        var sessions = new List<SqliteSession>(threads);
+        try
+        {
+            while (sessions.Count < threads)
+            {
+                sessions.Add(open());
+            }
+        }
+        catch
+        {
+            sessions.ForEach(s => s.Dispose());
+            throw;
+        }
+
         _threads = [.. sessions.Select((session, i) => Start($"{name} {i}", session))];
     }
+
+    /// <summary>The one that writes a file, and those that read it. Either all are open or none.</summary>
+    public static (SqliteWorker Writer, SqliteWorker Readers) WriterAndReaders(string name, SqliteOptions options, Func<SqliteSession> open, string path)
+    {
+        var writer = new SqliteWorker($"{name} writer", 1, options.MaxQueued, open);
+        try
+        {
+            return (writer, ReadersOf(name, options, path));
+        }
+        catch
+        {
+            writer._work.Writer.TryComplete();
+            throw;
+        }
+    }
+
+    public static SqliteWorker ReadersOf(string name, SqliteOptions options, string path) =>
+        new($"{name} reader", options.Readers, options.MaxQueued, () => new SqliteSession(path, writes: false));
 
     /// <exception cref="LogOverloadedException">Too much waits already.</exception>
     /// <exception cref="LogUnavailableException">The store is closed.</exception>

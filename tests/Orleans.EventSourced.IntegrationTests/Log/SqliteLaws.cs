@@ -37,13 +37,42 @@ public sealed class SqliteLaws : IAsyncLifetime
     [InlineData("delete from streams")]
     [InlineData("delete from events")]
     [InlineData("delete from commits")]
-    [InlineData("pragma recursive_triggers = on; insert or replace into events select stream_id, version, commit_id, ordinal, id, type, schema, '{}', metadata from events")]
+    [InlineData("insert or replace into events select stream_id, version, commit_id, ordinal, id, type, schema, '{}', metadata from events")]
+    [InlineData("replace into events select stream_id, version, commit_id + 1, ordinal, randomblob(16), type, schema, '{}', metadata from events")]
+    [InlineData("replace into events select stream_id, version + 1, commit_id + 1, ordinal, id, type, schema, '{}', metadata from events")]
+    [InlineData("replace into events select stream_id, version + 1, commit_id, ordinal, randomblob(16), type, schema, '{}', metadata from events")]
+    [InlineData("replace into commits select position, id + 1, count, recorded_at, zeroblob(32) from commits")]
+    [InlineData("replace into commits select position + 1, id, count, recorded_at, zeroblob(32) from commits")]
+    [InlineData("replace into streams select id, 'fine/other', type, created_at from streams")]
+    [InlineData("replace into streams select id + 1, name, type, created_at from streams")]
+    [InlineData("replace into log select only_row, zeroblob(16), created_at from log")]
     public async Task facts_cannot_be_changed(string change)
     {
         using var file = new SqliteConnection($"Data Source={_folder.Database};Pooling=False");
         file.Open();
         Assert.Equal(19, Assert.Throws<SqliteException>(() => new SqliteCommand(change, file).ExecuteNonQuery()).SqliteErrorCode);
         Assert.Equal("""{"n":0}""", System.Text.Encoding.UTF8.GetString((await _log.ReadLogAsync(LogPosition.Start, 10, Cancel))[0].Data.Span));
+    }
+
+    [Fact]
+    public async Task a_clean_stop_leaves_the_whole_log_in_its_one_file()
+    {
+        for (var i = 0; i < 50; i++)
+        {
+            await _log.AppendAsync([Requests.One($"fine/b{i}")], Cancel);
+            await _log.ReadHeadAsync(Cancel);
+        }
+
+        await _log.DisposeAsync();
+        Assert.False(File.Exists($"{_folder.Database}-wal"));
+        var copy = new SqliteOptions { Path = Path.Combine(_folder.Path, "copy.db") };
+        File.Copy(_folder.Database, copy.Path);
+        await using (var copied = new SqliteEventLog(copy, TimeProvider.System))
+        {
+            Assert.Equal(51, (await copied.ReadHeadAsync(Cancel)).Position.Value);
+        }
+
+        _log = new SqliteEventLog(Options, TimeProvider.System);
     }
 
     [Fact]
