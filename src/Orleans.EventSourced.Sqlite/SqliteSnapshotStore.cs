@@ -1,3 +1,4 @@
+using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
 
@@ -17,24 +18,48 @@ public sealed class SqliteSnapshotStore : ISnapshotStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<Snapshot?> ReadLatestAsync(StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken) => _worker.RunAsync(session =>
+    public Task<Snapshot?> ReadLatestAsync(Guid logId, StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken) => _worker.RunAsync(session =>
     {
-        using var reader = session.Prepared(Statements.ReadSnapshot, ("$stream", stream.Value), ("$fold_version", foldVersion), ("$up_to", upTo?.Value ?? int.MaxValue)).ExecuteReader();
-        return reader.Read() ? new Snapshot(stream, new StreamVersion(reader.GetInt32(0)), new LogPosition(reader.GetInt64(1)), foldVersion, reader.GetFieldValue<byte[]>(2)) : null;
+        using var reader = session.Prepared(
+            Statements.ReadSnapshot, ("$log_id", logId.ToByteArray(true)), ("$stream", stream.Value), ("$fold_version", foldVersion), ("$up_to", upTo?.Value ?? int.MaxValue)).ExecuteReader();
+        return reader.Read()
+            ? new Snapshot(
+                logId,
+                stream,
+                new StreamVersion(reader.GetInt32(0)),
+                new LogPosition(reader.GetInt64(1)),
+                new EventId(new Guid(reader.GetFieldValue<byte[]>(2), bigEndian: true)),
+                foldVersion,
+                reader.GetFieldValue<byte[]>(3))
+            : null;
     });
 
     /// <inheritdoc/>
     public Task WriteAsync(Snapshot snapshot, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(snapshot);
-        return _worker.RunAsync(session => session.Prepared(
-            Statements.WriteSnapshot,
-            ("$stream", snapshot.Stream.Value),
-            ("$fold_version", snapshot.FoldVersion),
-            ("$version", snapshot.Version.Value),
-            ("$position", snapshot.Position.Value),
-            ("$state", snapshot.State.ToArray())).ExecuteNonQuery());
+        return _worker.RunAsync(session =>
+        {
+            var (logId, stream, foldVersion) = (snapshot.LogId.ToByteArray(true), snapshot.Stream.Value, snapshot.FoldVersion);
+            session.Prepared(
+                Statements.WriteSnapshot,
+                ("$log_id", logId),
+                ("$stream", stream),
+                ("$fold_version", foldVersion),
+                ("$version", snapshot.Version.Value),
+                ("$position", snapshot.Position.Value),
+                ("$event_id", snapshot.EventId.Value.ToByteArray(true)),
+                ("$state", snapshot.State.ToArray())).ExecuteNonQuery();
+
+            // A commit of its own: where the process ends between the two, the next write prunes.
+            return session.Prepared(
+                Statements.PruneSnapshots, ("$log_id", logId), ("$stream", stream), ("$fold_version", foldVersion), ("$keep", ISnapshotStore.MaxPerStream)).ExecuteNonQuery();
+        });
     }
+
+    /// <inheritdoc/>
+    public Task DeleteAsync(Guid logId, StreamId stream, int foldVersion, CancellationToken cancellationToken) => _worker.RunAsync(session =>
+        session.Prepared(Statements.DeleteSnapshots, ("$log_id", logId.ToByteArray(true)), ("$stream", stream.Value), ("$fold_version", foldVersion)).ExecuteNonQuery());
 
     /// <summary>Finishes what is queued and closes the file.</summary>
     public ValueTask DisposeAsync() => _worker.DisposeAsync();

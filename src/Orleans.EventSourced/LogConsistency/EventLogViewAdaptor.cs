@@ -92,12 +92,15 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     {
         try
         {
-            if (!_views.Rehydrate(_context))
+            if (_views.Rehydrate(_context))
             {
-                await _views.LoadSnapshotAsync();
+                await _views.ReadTailAsync();
+            }
+            else
+            {
+                await _views.LoadAsync();
             }
 
-            await _views.ReadTailAsync();
             _loaded = true;
         }
         catch (Exception e)
