@@ -10,7 +10,7 @@ public static class SqliteSchema
     private const string LogMigrations = "Migrations";
     private const string SnapshotMigrations = "SnapshotMigrations";
 
-    /// <summary>Makes or migrates the files, and says in one line how durable they are.</summary>
+    /// <summary>Makes or migrates the files, and says in one line how durable they are, and whether a damaged file of snapshots was set aside.</summary>
     /// <exception cref="LogMisconfiguredException">Another process has the file, it is newer than this program, or no log.</exception>
     /// <exception cref="LogUnavailableException">The file cannot be opened.</exception>
     public static Task<string> PrepareAsync(SqliteOptions options, CancellationToken cancellationToken)
@@ -24,7 +24,8 @@ public static class SqliteSchema
                 {
                     using var session = OpenLog(options);
                     using var snapshots = OpenSnapshots(options);
-                    return $"journal {session.Text("pragma journal_mode")}, synchronous {(session.Text("pragma synchronous") == "2" ? "full" : session.Text("pragma synchronous"))}, one process";
+                    var damaged = File.Exists(options.DamagedViewsPath) ? $". WARNING: the snapshots were damaged and begun anew; '{options.DamagedViewsPath}' may be deleted" : "";
+                    return $"journal {session.Text("pragma journal_mode")}, synchronous {(session.Text("pragma synchronous") == "2" ? "full" : session.Text("pragma synchronous"))}, one process{damaged}";
                 }
                 catch (SqliteException e)
                 {
@@ -60,7 +61,21 @@ public static class SqliteSchema
         session.Prepared(Statements.InsertLog, ("$log_id", id), ("$created_at", HashLink.Microseconds(TimeProvider.System.GetUtcNow()))).ExecuteNonQuery();
     });
 
-    internal static SqliteSession OpenSnapshots(SqliteOptions options) => Open(options.ViewsPath, SnapshotMigrations, _ => { });
+    internal static SqliteSession OpenSnapshots(SqliteOptions options)
+    {
+        try
+        {
+            return Open(options.ViewsPath, SnapshotMigrations, _ => { });
+        }
+        catch (SqliteException e) when (SqliteErrors.IsDamage(e))
+        {
+            // Snapshots only save time: the log is served without them, and what is left of them stays to be looked at.
+            File.Move(options.ViewsPath, options.DamagedViewsPath, overwrite: true);
+            File.Delete(options.ViewsPath + "-wal");
+            File.Delete(options.ViewsPath + "-shm");
+            return Open(options.ViewsPath, SnapshotMigrations, _ => { });
+        }
+    }
 
     private static SqliteSession Open(string path, string migrations, Action<SqliteSession> begin)
     {

@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
@@ -9,12 +10,21 @@ public sealed class SqliteSnapshotStore : ISnapshotStore, IAsyncDisposable
 {
     private readonly SqliteWorker _worker;
 
+    /// <summary>Opens the file; one that is damaged is set aside, as <c>-views.db.damaged</c>, and begun anew.</summary>
     /// <param name="options">Where the log's file is.</param>
     /// <exception cref="LogMisconfiguredException">The file is newer than this program, or no store of snapshots.</exception>
+    /// <exception cref="LogUnavailableException">The file cannot be opened.</exception>
     public SqliteSnapshotStore(SqliteOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _worker = new SqliteWorker("snapshots", 1, options.MaxQueued, () => SqliteSchema.OpenSnapshots(options));
+        try
+        {
+            _worker = new SqliteWorker("snapshots", 1, options.MaxQueued, () => SqliteSchema.OpenSnapshots(options));
+        }
+        catch (SqliteException e)
+        {
+            throw SqliteErrors.OnRead(e);
+        }
     }
 
     /// <inheritdoc/>

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.Sqlite;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Grains;
@@ -74,6 +75,21 @@ public sealed class SnapshotTests : IAsyncLifetime
 
         await ((IAsyncDisposable)_node.Services.GetRequiredService<ISnapshotStore>()).DisposeAsync();
         Assert.Equal(new CounterState(110, 110, 110), await GetAsync());
+    }
+
+    [Fact]
+    public async Task a_file_of_snapshots_that_is_no_database_is_set_aside_at_start_and_begun_anew()
+    {
+        await AppendAsync(110, amount: 1);
+        await RestartAsync(async () =>
+        {
+            await File.WriteAllTextAsync(Views, "no database");
+            Assert.Contains(Views + ".damaged", await SqliteSchema.PrepareAsync(new SqliteOptions { Path = _folder.Database }, CancellationToken.None), StringComparison.Ordinal);
+        });
+
+        Assert.Equal(new CounterState(110, 110, 110), await GetAsync());
+        await SnapshotIsTakenAsync(110);
+        Assert.Equal("no database", await File.ReadAllTextAsync(Views + ".damaged"));
     }
 
     [Fact]
