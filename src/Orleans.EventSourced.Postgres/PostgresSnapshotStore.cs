@@ -1,4 +1,5 @@
 using Npgsql;
+using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
 
@@ -17,17 +18,16 @@ public sealed class PostgresSnapshotStore : ISnapshotStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<Snapshot?> ReadLatestAsync(StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken)
+    public async Task<Snapshot?> ReadLatestAsync(Guid logId, StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken)
     {
         try
         {
             await using var command = _source.CreateCommand(Statements.ReadSnapshot);
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = stream.Value });
-            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = foldVersion });
+            AddKey(command.Parameters, logId, stream, foldVersion);
             command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = upTo?.Value ?? int.MaxValue });
             await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             return await reader.ReadAsync(cancellationToken).ConfigureAwait(false)
-                ? new Snapshot(stream, new StreamVersion(reader.GetInt32(0)), new LogPosition(reader.GetInt64(1)), foldVersion, reader.GetFieldValue<byte[]>(2))
+                ? new Snapshot(logId, stream, new StreamVersion(reader.GetInt32(0)), new LogPosition(reader.GetInt64(1)), new EventId(reader.GetGuid(2)), foldVersion, reader.GetFieldValue<byte[]>(3))
                 : null;
         }
         catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
@@ -42,12 +42,34 @@ public sealed class PostgresSnapshotStore : ISnapshotStore, IAsyncDisposable
         ArgumentNullException.ThrowIfNull(snapshot);
         try
         {
-            await using var command = _source.CreateCommand(Statements.WriteSnapshot);
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = snapshot.Stream.Value });
-            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = snapshot.FoldVersion });
-            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = snapshot.Version.Value });
-            command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = snapshot.Position.Value });
-            command.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = snapshot.State.ToArray() });
+            await using var batch = _source.CreateBatch();
+            var write = new NpgsqlBatchCommand(Statements.WriteSnapshot);
+            AddKey(write.Parameters, snapshot.LogId, snapshot.Stream, snapshot.FoldVersion);
+            write.Parameters.Add(new NpgsqlParameter<int> { TypedValue = snapshot.Version.Value });
+            write.Parameters.Add(new NpgsqlParameter<long> { TypedValue = snapshot.Position.Value });
+            write.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = snapshot.EventId.Value });
+            write.Parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = snapshot.State.ToArray() });
+            batch.BatchCommands.Add(write);
+
+            var prune = new NpgsqlBatchCommand(Statements.PruneSnapshots);
+            AddKey(prune.Parameters, snapshot.LogId, snapshot.Stream, snapshot.FoldVersion);
+            prune.Parameters.Add(new NpgsqlParameter<int> { TypedValue = ISnapshotStore.MaxPerStream });
+            batch.BatchCommands.Add(prune);
+            await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task DeleteAsync(Guid logId, StreamId stream, int foldVersion, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = _source.CreateCommand(Statements.DeleteSnapshots);
+            AddKey(command.Parameters, logId, stream, foldVersion);
             await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
@@ -58,4 +80,11 @@ public sealed class PostgresSnapshotStore : ISnapshotStore, IAsyncDisposable
 
     /// <summary>Closes the connections.</summary>
     public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    private static void AddKey(NpgsqlParameterCollection parameters, Guid logId, StreamId stream, int foldVersion)
+    {
+        parameters.Add(new NpgsqlParameter<Guid> { TypedValue = logId });
+        parameters.Add(new NpgsqlParameter<string> { TypedValue = stream.Value });
+        parameters.Add(new NpgsqlParameter<int> { TypedValue = foldVersion });
+    }
 }

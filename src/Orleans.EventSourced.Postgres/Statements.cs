@@ -26,6 +26,10 @@ internal static class Statements
 
     public static string WriteSnapshot => Get("write_snapshot");
 
+    public static string PruneSnapshots => Get("prune_snapshots");
+
+    public static string DeleteSnapshots => Get("delete_snapshots");
+
     public static string OpenCheckpoint => Get("open_checkpoint");
 
     public static string MoveCheckpoint => Get("move_checkpoint");

@@ -37,10 +37,13 @@ internal static class SqliteErrors
     /// <summary>An error of the commit of what is derived from the log: whoever wrote it looks what is there, and derives the rest again.</summary>
     public static LogException OnDerivedCommit(SqliteException e) => new LogUnavailableException($"SQLite failed while it committed ({e.SqliteErrorCode} {e.Message}); written or not.", e);
 
+    /// <summary>Whether the file itself is no database, or not whole.</summary>
+    public static bool IsDamage(SqliteException e) => e.SqliteErrorCode is Corrupt or NotADatabase;
+
     /// <summary>An error of a read, or of a write that was rolled back.</summary>
     public static LogException OnRead(SqliteException e) => e.SqliteErrorCode switch
     {
-        Corrupt or NotADatabase => new LogMisconfiguredException($"The file is no SQLite database, or is damaged ({e.SqliteErrorCode} {e.Message}). Restore it from a backup.", e),
+        _ when IsDamage(e) => new LogMisconfiguredException($"The file is no SQLite database, or is damaged ({e.SqliteErrorCode} {e.Message}). Restore it from a backup.", e),
         Busy or Locked or NoMemory or ReadOnly or IoError or Full or CannotOpen => new LogUnavailableException($"SQLite cannot use its file now ({e.SqliteErrorCode} {e.Message}); nothing was written.", e),
         _ => new LogMisconfiguredException($"SQLite does not hold the log this program expects ({e.SqliteErrorCode} {e.Message}).", e),
     };

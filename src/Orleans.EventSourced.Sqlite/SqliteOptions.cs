@@ -5,7 +5,10 @@ namespace Orleans.EventSourced.Sqlite;
 /// <summary>Where the log's file is.</summary>
 public sealed class SqliteOptions
 {
-    /// <summary>The file; its folder is made if need be. Beside it lie <c>-views.db</c> with the views and snapshots and <c>.lock</c>. Default <c>data/eventlog.db</c>.</summary>
+    /// <summary>
+    /// The file; its folder is made if need be. Beside it lie <c>-views.db</c> with the views and snapshots, <c>.lock</c>, and <c>-views.db.damaged</c> where a file of views was
+    /// damaged. Default <c>data/eventlog.db</c>.
+    /// </summary>
     public string Path { get; set; } = System.IO.Path.Combine("data", "eventlog.db");
 
     /// <summary>Opens the log for reading only, which is allowed beside the process that writes. Default false.</summary>
@@ -19,6 +22,9 @@ public sealed class SqliteOptions
 
     /// <summary>The file of views and snapshots, beside the log's.</summary>
     internal string ViewsPath => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", System.IO.Path.GetFileNameWithoutExtension(Path) + "-views.db");
+
+    /// <summary>Where a damaged file of snapshots is set aside.</summary>
+    internal string DamagedViewsPath => ViewsPath + ".damaged";
 
     internal sealed class Validator : IValidateOptions<SqliteOptions>
     {

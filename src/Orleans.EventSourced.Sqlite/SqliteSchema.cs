@@ -10,7 +10,7 @@ public static class SqliteSchema
     private const string LogMigrations = "Migrations";
     private const string ViewsMigrations = "ViewsMigrations";
 
-    /// <summary>Makes or migrates the files, and says in one line how durable they are.</summary>
+    /// <summary>Makes or migrates the files, and says in one line how durable they are, and whether a damaged file of snapshots was set aside.</summary>
     /// <exception cref="LogMisconfiguredException">Another process has the file, it is newer than this program, or no log.</exception>
     /// <exception cref="LogUnavailableException">The file cannot be opened.</exception>
     public static Task<string> PrepareAsync(SqliteOptions options, CancellationToken cancellationToken)
@@ -24,7 +24,8 @@ public static class SqliteSchema
                 {
                     using var session = OpenLog(options);
                     using var views = OpenViews(options);
-                    return $"journal {session.Text("pragma journal_mode")}, synchronous {(session.Text("pragma synchronous") == "2" ? "full" : session.Text("pragma synchronous"))}, one process";
+                    var damaged = File.Exists(options.DamagedViewsPath) ? $". WARNING: the views and snapshots were damaged and are made anew; '{options.DamagedViewsPath}' may be deleted" : "";
+                    return $"journal {session.Text("pragma journal_mode")}, synchronous {(session.Text("pragma synchronous") == "2" ? "full" : session.Text("pragma synchronous"))}, one process{damaged}";
                 }
                 catch (SqliteException e)
                 {
@@ -60,7 +61,21 @@ public static class SqliteSchema
         session.Prepared(Statements.InsertLog, ("$log_id", id), ("$created_at", HashLink.Microseconds(TimeProvider.System.GetUtcNow()))).ExecuteNonQuery();
     });
 
-    internal static SqliteSession OpenViews(SqliteOptions options) => Open(options.ViewsPath, ViewsMigrations, _ => { });
+    internal static SqliteSession OpenViews(SqliteOptions options)
+    {
+        try
+        {
+            return Open(options.ViewsPath, ViewsMigrations, _ => { });
+        }
+        catch (SqliteException e) when (SqliteErrors.IsDamage(e))
+        {
+            // All in it comes from the log and is made anew; what is left of it stays to be looked at.
+            File.Move(options.ViewsPath, options.DamagedViewsPath, overwrite: true);
+            File.Delete(options.ViewsPath + "-wal");
+            File.Delete(options.ViewsPath + "-shm");
+            return Open(options.ViewsPath, ViewsMigrations, _ => { });
+        }
+    }
 
     /// <summary>Which log it is whose views are kept beside it.</summary>
     internal static byte[] ReadLogId(SqliteOptions options)

@@ -1,3 +1,4 @@
+using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
 
@@ -8,8 +9,10 @@ public sealed class SqliteSnapshotStore : ISnapshotStore, IAsyncDisposable
 {
     private readonly SqliteViewsFile _file;
 
+    /// <summary>Opens the file; one that is damaged is set aside, as <c>-views.db.damaged</c>, and begun anew.</summary>
     /// <param name="options">Where the log's file is.</param>
     /// <exception cref="LogMisconfiguredException">The file is newer than this program, or no store of snapshots.</exception>
+    /// <exception cref="LogUnavailableException">The file cannot be opened.</exception>
     public SqliteSnapshotStore(SqliteOptions options)
         : this(new SqliteViewsFile(options))
     {
@@ -18,11 +21,21 @@ public sealed class SqliteSnapshotStore : ISnapshotStore, IAsyncDisposable
     internal SqliteSnapshotStore(SqliteViewsFile file) => _file = file;
 
     /// <inheritdoc/>
-    public Task<Snapshot?> ReadLatestAsync(StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken) => _file.ReadAsync(
+    public Task<Snapshot?> ReadLatestAsync(Guid logId, StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken) => _file.ReadAsync(
         session =>
         {
-            using var reader = session.Prepared(Statements.ReadSnapshot, ("$stream", stream.Value), ("$fold_version", foldVersion), ("$up_to", upTo?.Value ?? int.MaxValue)).ExecuteReader();
-            return reader.Read() ? new Snapshot(stream, new StreamVersion(reader.GetInt32(0)), new LogPosition(reader.GetInt64(1)), foldVersion, reader.GetFieldValue<byte[]>(2)) : null;
+            using var reader = session.Prepared(
+                Statements.ReadSnapshot, ("$log_id", logId.ToByteArray(true)), ("$stream", stream.Value), ("$fold_version", foldVersion), ("$up_to", upTo?.Value ?? int.MaxValue)).ExecuteReader();
+            return reader.Read()
+                ? new Snapshot(
+                    logId,
+                    stream,
+                    new StreamVersion(reader.GetInt32(0)),
+                    new LogPosition(reader.GetInt64(1)),
+                    new EventId(new Guid(reader.GetFieldValue<byte[]>(2), bigEndian: true)),
+                    foldVersion,
+                    reader.GetFieldValue<byte[]>(3))
+                : null;
         },
         cancellationToken);
 
@@ -31,15 +44,28 @@ public sealed class SqliteSnapshotStore : ISnapshotStore, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(snapshot);
         return _file.WriteAsync(
-            session => session.Prepared(
-                Statements.WriteSnapshot,
-                ("$stream", snapshot.Stream.Value),
-                ("$fold_version", snapshot.FoldVersion),
-                ("$version", snapshot.Version.Value),
-                ("$position", snapshot.Position.Value),
-                ("$state", snapshot.State.ToArray())).ExecuteNonQuery(),
+            session =>
+            {
+                var (logId, stream, foldVersion) = (snapshot.LogId.ToByteArray(true), snapshot.Stream.Value, snapshot.FoldVersion);
+                session.Prepared(
+                    Statements.WriteSnapshot,
+                    ("$log_id", logId),
+                    ("$stream", stream),
+                    ("$fold_version", foldVersion),
+                    ("$version", snapshot.Version.Value),
+                    ("$position", snapshot.Position.Value),
+                    ("$event_id", snapshot.EventId.Value.ToByteArray(true)),
+                    ("$state", snapshot.State.ToArray())).ExecuteNonQuery();
+                return session.Prepared(
+                    Statements.PruneSnapshots, ("$log_id", logId), ("$stream", stream), ("$fold_version", foldVersion), ("$keep", ISnapshotStore.MaxPerStream)).ExecuteNonQuery();
+            },
             cancellationToken);
     }
+
+    /// <inheritdoc/>
+    public Task DeleteAsync(Guid logId, StreamId stream, int foldVersion, CancellationToken cancellationToken) => _file.WriteAsync(
+        session => session.Prepared(Statements.DeleteSnapshots, ("$log_id", logId.ToByteArray(true)), ("$stream", stream.Value), ("$fold_version", foldVersion)).ExecuteNonQuery(),
+        cancellationToken);
 
     /// <summary>Finishes what is queued and closes the file.</summary>
     public ValueTask DisposeAsync() => _file.DisposeAsync();

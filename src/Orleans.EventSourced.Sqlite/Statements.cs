@@ -54,6 +54,10 @@ internal static class Statements
 
     public static string HasVersions => Get("has_versions");
 
+    public static string PruneSnapshots => Get("prune_snapshots");
+
+    public static string DeleteSnapshots => Get("delete_snapshots");
+
     /// <summary>The migrations of a file by number, in order: <c>NNNN_name.sql</c> in the folder named.</summary>
     public static IReadOnlyList<(int Number, string Sql)> Migrations(string folder) =>
     [

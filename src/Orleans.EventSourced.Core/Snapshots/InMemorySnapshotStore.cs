@@ -6,14 +6,14 @@ namespace Orleans.EventSourced.Core.Snapshots;
 public sealed class InMemorySnapshotStore : ISnapshotStore
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<(StreamId Stream, int FoldVersion), SortedList<StreamVersion, Snapshot>> _snapshots = [];
+    private readonly Dictionary<(Guid LogId, StreamId Stream, int FoldVersion), SortedList<StreamVersion, Snapshot>> _snapshots = [];
 
     /// <inheritdoc/>
-    public Task<Snapshot?> ReadLatestAsync(StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken)
+    public Task<Snapshot?> ReadLatestAsync(Guid logId, StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            return Task.FromResult(_snapshots.TryGetValue((stream, foldVersion), out var kept)
+            return Task.FromResult(_snapshots.TryGetValue((logId, stream, foldVersion), out var kept)
                 ? kept.Values.LastOrDefault(s => upTo is null || s.Version <= upTo)
                 : null);
         }
@@ -25,12 +25,28 @@ public sealed class InMemorySnapshotStore : ISnapshotStore
         ArgumentNullException.ThrowIfNull(snapshot);
         lock (_gate)
         {
-            if (!_snapshots.TryGetValue((snapshot.Stream, snapshot.FoldVersion), out var kept))
+            var key = (snapshot.LogId, snapshot.Stream, snapshot.FoldVersion);
+            if (!_snapshots.TryGetValue(key, out var kept))
             {
-                _snapshots.Add((snapshot.Stream, snapshot.FoldVersion), kept = []);
+                _snapshots.Add(key, kept = []);
             }
 
             kept.TryAdd(snapshot.Version, snapshot);
+            if (kept.Count > ISnapshotStore.MaxPerStream)
+            {
+                kept.RemoveAt(0);
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task DeleteAsync(Guid logId, StreamId stream, int foldVersion, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            _snapshots.Remove((logId, stream, foldVersion));
             return Task.CompletedTask;
         }
     }

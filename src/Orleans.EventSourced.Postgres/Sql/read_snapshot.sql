@@ -1,9 +1,9 @@
 -- The newest snapshot of a stream by one fold, up to a version.
--- parameters: $1 text stream, $2 int fold version, $3 int the highest version wanted
--- columns: version, position, state; one row at most
+-- parameters: $1 uuid log id, $2 text stream, $3 int fold version, $4 int the highest version wanted
+-- columns: version, position, event_id, state; one row at most
 -- locks: none
-select s.version, s.position, s.state
+select s.version, s.position, s.event_id, s.state
 from es.snapshots s
-where s.stream = $1 and s.fold_version = $2 and s.version <= $3
+where s.log_id = $1 and s.stream = $2 and s.fold_version = $3 and s.version <= $4
 order by s.version desc
 limit 1

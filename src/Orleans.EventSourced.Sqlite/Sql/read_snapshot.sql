@@ -1,2 +1,3 @@
--- parameters: $stream, $fold_version, $up_to; columns: version, position, state; one row at most
-select version, position, state from snapshots where stream = $stream and fold_version = $fold_version and version <= $up_to order by version desc limit 1
+-- parameters: $log_id, $stream, $fold_version, $up_to; columns: version, position, event_id, state; one row at most
+select version, position, event_id, state from snapshots
+where log_id = $log_id and stream = $stream and fold_version = $fold_version and version <= $up_to order by version desc limit 1

@@ -1,2 +1,3 @@
 -- parameters: as named
-insert into snapshots (stream, fold_version, version, position, state) values ($stream, $fold_version, $version, $position, $state) on conflict do nothing
+insert into snapshots (log_id, stream, fold_version, version, position, event_id, state)
+values ($log_id, $stream, $fold_version, $version, $position, $event_id, $state) on conflict do nothing

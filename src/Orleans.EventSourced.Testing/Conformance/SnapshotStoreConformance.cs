@@ -10,6 +10,8 @@ namespace Orleans.EventSourced.Testing.Conformance;
 /// <summary>What every <see cref="ISnapshotStore"/> does, one fact a behaviour. A store's tests derive from it and say how a store is opened.</summary>
 public abstract class SnapshotStoreConformance
 {
+    private static readonly Guid Log = Guid.Parse("0190a5c8-7d3e-7c11-8f4a-2b6d9e01c355");
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <summary>Opens a store; it may hold snapshots already. Whoever derives closes it after the fact.</summary>
@@ -24,7 +26,7 @@ public abstract class SnapshotStoreConformance
 
         await store.WriteAsync(written, Token);
 
-        AssertSame(written, await store.ReadLatestAsync(written.Stream, 1, null, Token));
+        AssertSame(written, await store.ReadLatestAsync(Log, written.Stream, 1, null, Token));
     }
 
     [Fact]
@@ -32,7 +34,7 @@ public abstract class SnapshotStoreConformance
     {
         var store = await OpenAsync();
 
-        Assert.Null(await store.ReadLatestAsync(NewStream(), 1, null, Token));
+        Assert.Null(await store.ReadLatestAsync(Log, NewStream(), 1, null, Token));
     }
 
     [Fact]
@@ -45,7 +47,7 @@ public abstract class SnapshotStoreConformance
             await store.WriteAsync(At(stream, version), Token);
         }
 
-        Assert.Equal(100, (await store.ReadLatestAsync(stream, 1, null, Token))?.Version.Value);
+        Assert.Equal(100, (await store.ReadLatestAsync(Log, stream, 1, null, Token))?.Version.Value);
     }
 
     [Theory]
@@ -64,7 +66,7 @@ public abstract class SnapshotStoreConformance
             await store.WriteAsync(At(stream, version), Token);
         }
 
-        Assert.Equal(found, (await store.ReadLatestAsync(stream, 1, new StreamVersion(upTo), Token))?.Version.Value);
+        Assert.Equal(found, (await store.ReadLatestAsync(Log, stream, 1, new StreamVersion(upTo), Token))?.Version.Value);
     }
 
     [Fact]
@@ -75,9 +77,61 @@ public abstract class SnapshotStoreConformance
         await store.WriteAsync(At(stream, 5, "\"old\""), Token);
         await store.WriteAsync(At(stream, 3, "\"new\"") with { FoldVersion = 2 }, Token);
 
-        Assert.Equal(3, (await store.ReadLatestAsync(stream, 2, null, Token))?.Version.Value);
-        Assert.Equal(5, (await store.ReadLatestAsync(stream, 1, null, Token))?.Version.Value);
-        Assert.Null(await store.ReadLatestAsync(stream, 3, null, Token));
+        Assert.Equal(3, (await store.ReadLatestAsync(Log, stream, 2, null, Token))?.Version.Value);
+        Assert.Equal(5, (await store.ReadLatestAsync(Log, stream, 1, null, Token))?.Version.Value);
+        Assert.Null(await store.ReadLatestAsync(Log, stream, 3, null, Token));
+    }
+
+    [Fact]
+    public async Task a_snapshot_of_another_log_is_not_read()
+    {
+        var store = await OpenAsync();
+        var other = Guid.Parse("0190a5c8-7d3e-7c11-8f4a-2b6d9e01c356");
+        var own = At(NewStream(), 5, "\"own\"");
+        var foreign = own with { LogId = other, State = "\"foreign\""u8.ToArray() };
+        await store.WriteAsync(foreign, Token);
+        Assert.Null(await store.ReadLatestAsync(Log, own.Stream, 1, null, Token));
+
+        await store.WriteAsync(own, Token);
+        AssertSame(own, await store.ReadLatestAsync(Log, own.Stream, 1, null, Token));
+        AssertSame(foreign, await store.ReadLatestAsync(other, own.Stream, 1, null, Token));
+    }
+
+    [Fact]
+    public async Task only_the_newest_snapshots_of_a_stream_are_kept()
+    {
+        var store = await OpenAsync();
+        var (stream, other) = (NewStream(), NewStream());
+        await store.WriteAsync(At(other, 1), Token);
+        await store.WriteAsync(At(stream, 1) with { FoldVersion = 2 }, Token);
+        const int Last = ISnapshotStore.MaxPerStream + 2;
+        foreach (var version in Enumerable.Range(2, Last - 1).Append(1))
+        {
+            await store.WriteAsync(At(stream, version), Token);
+        }
+
+        const int Oldest = Last - ISnapshotStore.MaxPerStream + 1;
+        Assert.Equal(Oldest, (await store.ReadLatestAsync(Log, stream, 1, new StreamVersion(Oldest), Token))?.Version.Value);
+        Assert.Null(await store.ReadLatestAsync(Log, stream, 1, new StreamVersion(Oldest - 1), Token));
+        Assert.NotNull(await store.ReadLatestAsync(Log, stream, 2, null, Token));
+        Assert.NotNull(await store.ReadLatestAsync(Log, other, 1, null, Token));
+    }
+
+    [Fact]
+    public async Task deleted_snapshots_are_gone_and_others_stay()
+    {
+        var store = await OpenAsync();
+        var (stream, other) = (NewStream(), NewStream());
+        foreach (var snapshot in (Snapshot[])[At(stream, 5), At(stream, 9), At(stream, 5) with { FoldVersion = 2 }, At(other, 5)])
+        {
+            await store.WriteAsync(snapshot, Token);
+        }
+
+        await store.DeleteAsync(Log, stream, 1, Token);
+
+        Assert.Null(await store.ReadLatestAsync(Log, stream, 1, null, Token));
+        Assert.NotNull(await store.ReadLatestAsync(Log, stream, 2, null, Token));
+        Assert.NotNull(await store.ReadLatestAsync(Log, other, 1, null, Token));
     }
 
     [Fact]
@@ -89,7 +143,7 @@ public abstract class SnapshotStoreConformance
 
         await store.WriteAsync(first with { State = "\"second\""u8.ToArray() }, Token);
 
-        AssertSame(first, await store.ReadLatestAsync(first.Stream, 1, null, Token));
+        AssertSame(first, await store.ReadLatestAsync(Log, first.Stream, 1, null, Token));
     }
 
     [Fact]
@@ -100,7 +154,7 @@ public abstract class SnapshotStoreConformance
 
         await store.WriteAsync(written, Token);
 
-        AssertSame(written, await store.ReadLatestAsync(written.Stream, 1, null, Token));
+        AssertSame(written, await store.ReadLatestAsync(Log, written.Stream, 1, null, Token));
     }
 
     [Fact]
@@ -112,17 +166,17 @@ public abstract class SnapshotStoreConformance
         await Task.WhenAll(Enumerable.Range(1, 100).Select(v => Task.Run(async () =>
         {
             await store.WriteAsync(At(stream, v), Token);
-            Assert.True((await store.ReadLatestAsync(stream, 1, null, Token))?.Version.Value >= v);
+            Assert.True((await store.ReadLatestAsync(Log, stream, 1, null, Token))?.Version.Value >= v);
         })));
 
-        Assert.Equal(100, (await store.ReadLatestAsync(stream, 1, null, Token))?.Version.Value);
+        Assert.Equal(100, (await store.ReadLatestAsync(Log, stream, 1, null, Token))?.Version.Value);
     }
 #pragma warning restore CS1591
 
     private static StreamId NewStream(string key = "1") => new($"conformance-{CommandId.New(TimeProvider.System).Value:N}", key);
 
     private static Snapshot At(StreamId stream, int version, string state = "{}") =>
-        new(stream, new StreamVersion(version), new LogPosition(version * 10L), 1, Encoding.UTF8.GetBytes(state));
+        new(Log, stream, new StreamVersion(version), new LogPosition(version * 10L), EventId.Derive(CommandId.FromText("conformance"), stream, version), 1, Encoding.UTF8.GetBytes(state));
 
     private static void AssertSame(Snapshot expected, Snapshot? actual)
     {

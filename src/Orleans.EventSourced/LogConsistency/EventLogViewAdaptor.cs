@@ -79,7 +79,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     {
         if (_broken is not null && _active)
         {
-            throw new LogUnavailableException($"The grain of stream '{Stream}' failed in an earlier call and starts again from the log; this call did nothing. Send it again.", _broken);
+            throw OutOfService(_broken);
         }
 
         ThrowIfBroken();
@@ -92,12 +92,15 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     {
         try
         {
-            if (!_views.Rehydrate(_context))
+            if (_views.Rehydrate(_context))
             {
-                await _views.LoadSnapshotAsync();
+                await _views.ReadTailAsync();
+            }
+            else
+            {
+                await _views.LoadAsync();
             }
 
-            await _views.ReadTailAsync();
             _loaded = true;
         }
         catch (Exception e)
@@ -371,8 +374,14 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
 
         _broken = e;
         ActivationBroken(_services.Logger, Stream.ToString(), ConfirmedVersion, e);
-        _context.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationError, e, "Its log-consistency provider failed."), CancellationToken.None);
+
+        // Calls that wait for it are not those that it failed in.
+        var reason = _active ? OutOfService(e) : e;
+        _context.Deactivate(new DeactivationReason(DeactivationReasonCode.ApplicationError, reason, "Its log-consistency provider failed."), CancellationToken.None);
     }
+
+    private LogUnavailableException OutOfService(Exception cause) =>
+        new($"The grain of stream '{Stream}' failed in an earlier call and starts again from the log; this call did nothing. Send it again.", cause);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Grain of stream {Stream} failed at version {Version} and is deactivated; the next call starts it again from the log")]
     private static partial void ActivationBroken(ILogger logger, string stream, int version, Exception cause);

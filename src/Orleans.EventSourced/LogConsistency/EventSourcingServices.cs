@@ -22,6 +22,7 @@ internal sealed class EventSourcingServices(
     ILoggerFactory loggers)
 {
     private const string BranchPrefix = "~b/";
+    private LogHead? _head;
 
     public IEventLog Log { get; } = log;
 
@@ -41,6 +42,10 @@ internal sealed class EventSourcingServices(
     public TimeProvider Time { get; } = time;
 
     public ILogger Logger { get; } = loggers.CreateLogger("Orleans.EventSourced.LogConsistency");
+
+    /// <summary>The identity of the log, asked for once.</summary>
+    /// <exception cref="LogUnavailableException">The log could not answer; the next call asks again.</exception>
+    public async ValueTask<Guid> LogIdAsync() => (_head ??= await Log.ReadHeadAsync(CancellationToken.None)).LogId;
 
     /// <summary>The command of events that are raised outside any call: by a timer, in OnActivateAsync.</summary>
     public CommandInvocation NewInvocation() => new(new CommandContext(CommandId.New(Time).Value));

@@ -11,22 +11,23 @@ namespace Orleans.EventSourced.LogConsistency;
 /// <param name="Fold">What made the state; see <see cref="Snapshots{TView}.FoldOf"/>.</param>
 /// <param name="State">The state after the last confirmed event.</param>
 /// <param name="Second">Another instance of it, because a mutable state is folded twice.</param>
-/// <param name="Version">The version of that event.</param>
-/// <param name="Position">Its position.</param>
-internal sealed record Rehydration(string Fold, object State, object Second, StreamVersion Version, LogPosition Position)
+/// <param name="Last">That event.</param>
+internal sealed record Rehydration(string Fold, object State, object Second, LastEvent Last)
 {
     private const string FoldKey = "orleans.eventsourced.fold";
     private const string StateKey = "orleans.eventsourced.state";
     private const string VersionKey = "orleans.eventsourced.version";
     private const string PositionKey = "orleans.eventsourced.position";
+    private const string EventKey = "orleans.eventsourced.event";
 
-    public static void Write(IDehydrationContext target, string fold, object state, StreamVersion version, LogPosition position)
+    public static void Write(IDehydrationContext target, string fold, object state, LastEvent last)
     {
         if (target.TryAddValue(StateKey, state))
         {
             target.TryAddValue(FoldKey, fold);
-            target.TryAddValue(VersionKey, version.Value);
-            target.TryAddValue(PositionKey, position.Value);
+            target.TryAddValue(VersionKey, last.Version.Value);
+            target.TryAddValue(PositionKey, last.Position.Value);
+            target.TryAddValue(EventKey, last.Id);
         }
     }
 
@@ -34,10 +35,11 @@ internal sealed record Rehydration(string Fold, object State, object Second, Str
     public static Rehydration? Read(IRehydrationContext source) =>
         source.TryGetValue<int>(VersionKey, out var version)
         && source.TryGetValue<long>(PositionKey, out var position)
+        && source.TryGetValue<Guid>(EventKey, out var id)
         && source.TryGetValue<string>(FoldKey, out var fold) && fold is not null
         && source.TryGetValue<object>(StateKey, out var state) && state is not null
         && source.TryGetValue<object>(StateKey, out var second) && second is not null
-            ? new Rehydration(fold, state, second, new StreamVersion(version), new LogPosition(position))
+            ? new Rehydration(fold, state, second, new LastEvent(new StreamVersion(version), new LogPosition(position), id))
             : null;
 }
 

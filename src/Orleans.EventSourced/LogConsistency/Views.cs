@@ -1,5 +1,6 @@
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Snapshots;
 using Orleans.EventSourcing;
 
 namespace Orleans.EventSourced.LogConsistency;
@@ -17,6 +18,7 @@ internal sealed class Views<TView, TEntry>
     private readonly EventSourcingServices _services;
     private readonly Snapshots<TView> _snapshots;
     private readonly Queue<RecordedEvent> _recent = new();
+    private LastEvent _last;
     private TView? _tentative;
     private TView? _shadow;
 
@@ -32,9 +34,9 @@ internal sealed class Views<TView, TEntry>
 
     public TView Confirmed { get; private set; }
 
-    public StreamVersion Version { get; private set; }
+    public StreamVersion Version => _last.Version;
 
-    public LogPosition Position { get; private set; }
+    public LogPosition Position => _last.Position;
 
     /// <summary>The last events, oldest first: the queue itself, for use within a turn.</summary>
     public IReadOnlyCollection<RecordedEvent> Recent => _recent;
@@ -103,45 +105,42 @@ internal sealed class Views<TView, TEntry>
             _tentative = null;
         }
 
-        _snapshots.Consider(Confirmed, Version, Position);
+        _snapshots.Consider(Confirmed, _last);
     }
 
-    /// <summary>Starts from the newest snapshot of this fold, if there is one.</summary>
-    public async Task LoadSnapshotAsync()
+    /// <summary>Starts from the newest snapshot of this fold, if there is one and the log holds the event it ends with, and reads in what is behind it.</summary>
+    public async Task LoadAsync()
     {
-        if (await _snapshots.ReadAsync() is not { } snapshot || _snapshots.Restore(snapshot, Confirmed) is not { } confirmed)
+        if (await _snapshots.ReadAsync() is not { } snapshot)
         {
+            await ReadTailAsync();
             return;
         }
 
-        Confirmed = confirmed;
-        _shadow = _shadow is null ? null : _snapshots.Restore(snapshot, _shadow);
-        (Version, Position) = (snapshot.Version, snapshot.Position);
-        Count("snapshot", 1);
+        // From the snapshot's own event on: whether the log holds it costs no round trip of its own.
+        var started = _services.Time.GetTimestamp();
+        var page = await ReadPageAsync(new StreamVersion(snapshot.Version.Value - 1));
+        var own = page.FirstOrDefault();
+        if (own is null || (own.Id, own.Position) != (snapshot.EventId, snapshot.Position))
+        {
+            await _snapshots.RejectAsync(snapshot);
+            await ReadTailAsync();
+        }
+        else if (TryStartFrom(snapshot))
+        {
+            await ReadInAsync(page, skip: 1, started);
+        }
+        else
+        {
+            await ReadTailAsync();
+        }
     }
 
     /// <summary>Reads in everything behind the confirmed version. True when there was something.</summary>
     public async Task<bool> ReadTailAsync()
     {
-        var from = Version;
         var started = _services.Time.GetTimestamp();
-        while (true)
-        {
-            var page = await _services.Loader.ReadAsync(_stream, Version, StreamLoader.PageSize);
-            Count("read", 1);
-            foreach (var recorded in page)
-            {
-                Apply(recorded, Decode(recorded), shadow: true);
-            }
-
-            if (!StreamLoader.IsFull(page))
-            {
-                break;
-            }
-        }
-
-        _snapshots.Loaded(Confirmed, Version, Position, Version.Value - from.Value, _services.Time.GetElapsedTime(started));
-        return Version > from;
+        return await ReadInAsync(await ReadPageAsync(Version), skip: 0, started);
     }
 
     public TEntry Decode(RecordedEvent recorded) => _services.Codec.Decode(recorded) as TEntry
@@ -153,7 +152,7 @@ internal sealed class Views<TView, TEntry>
         var state = Confirmed is IFoldedView folded ? folded.State : Confirmed;
         if (_services.Codecs.TryGetCodec(state.GetType()) is not null)
         {
-            Rehydration.Write(target, Fold, state, Version, Position);
+            Rehydration.Write(target, Fold, state, _last);
         }
     }
 
@@ -185,9 +184,51 @@ internal sealed class Views<TView, TEntry>
             return false;
         }
 
-        (Version, Position) = (left.Version, left.Position);
+        _last = left.Last;
         Count("rehydrated", 1);
         return true;
+    }
+
+    private bool TryStartFrom(Snapshot snapshot)
+    {
+        if (_snapshots.Restore(snapshot, Confirmed) is not { } confirmed)
+        {
+            return false;
+        }
+
+        Confirmed = confirmed;
+        _shadow = _shadow is null ? null : _snapshots.Restore(snapshot, _shadow);
+        _last = new LastEvent(snapshot.Version, snapshot.Position, snapshot.EventId.Value);
+        Count("snapshot", 1);
+        return true;
+    }
+
+    /// <summary>Reads in a page, but for the events at its beginning that the view holds, and every page behind it.</summary>
+    private async Task<bool> ReadInAsync(IReadOnlyList<RecordedEvent> page, int skip, long started)
+    {
+        var from = Version;
+        foreach (var recorded in page.Skip(skip))
+        {
+            Apply(recorded, Decode(recorded), shadow: true);
+        }
+
+        while (StreamLoader.IsFull(page))
+        {
+            page = await ReadPageAsync(Version);
+            foreach (var recorded in page)
+            {
+                Apply(recorded, Decode(recorded), shadow: true);
+            }
+        }
+
+        _snapshots.Loaded(Confirmed, _last, Version.Value - from.Value, _services.Time.GetElapsedTime(started));
+        return Version > from;
+    }
+
+    private async Task<IReadOnlyList<RecordedEvent>> ReadPageAsync(StreamVersion after)
+    {
+        Count("read", 1);
+        return await _services.Loader.ReadAsync(_stream, after);
     }
 
     private TView MakeTentative(List<Submission<TEntry>> pending)
@@ -257,7 +298,7 @@ internal sealed class Views<TView, TEntry>
             throw new LogCorruptException($"the state refuses it: {e.Message}", recorded.Stream, recorded.Version, recorded.Position, recorded.Type, e);
         }
 
-        (Version, Position) = (recorded.Version, recorded.Position);
+        _last = new LastEvent(recorded);
         _recent.Enqueue(recorded);
         if (_recent.Count > _services.Options.RecentEvents)
         {

@@ -77,12 +77,14 @@ create table es.commits (
 );
 
 create table es.snapshots (
+  log_id uuid not null,
   stream text collate "C" not null,
   fold_version int not null,
-  version int not null,
+  version int not null check (version > 0),
   position bigint not null,
+  event_id uuid not null,
   state bytea not null,
-  primary key (stream, fold_version, version)
+  primary key (log_id, stream, fold_version, version)
 );
 
 -- Facts are not changed: a law of the database, for owners and superusers too.
