@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Logging.Console;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
@@ -126,12 +129,20 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
         var fine = CommandId.FromText($"fines/import/{trace.FineId}");
         for (var i = 0; i < trace.Steps.Count; i++)
         {
-            var context = new CommandContext(fine.Nested("step", i).Value) { IsNamed = true, Origin = "import", Correlation = trace.FineId };
+            var context = new CommandContext(fine.Nested("step", i).Value) { IsNamed = true, Origin = "import", Correlation = trace.FineId, RequestHash = DigestOf(trace.Steps[i].Command) };
             Note(trace, i, await ExecuteAsync(grain, trace.Steps[i].Command, context));
         }
 
         await grain.ReleaseAsync();
         Interlocked.Increment(ref _fines);
+    }
+
+    /// <summary>What tells a repeated step from one that stands where another stood.</summary>
+    private static string DigestOf(FineCommand command)
+    {
+        var type = command.GetType();
+        byte[] content = [.. Encoding.UTF8.GetBytes(type.Name), .. JsonSerializer.SerializeToUtf8Bytes(command, type)];
+        return Convert.ToHexStringLower(SHA256.HashData(content).AsSpan(0, 16));
     }
 
     /// <summary>While the log or a node is away, the same command is sent again: it takes effect once, however often it is sent.</summary>

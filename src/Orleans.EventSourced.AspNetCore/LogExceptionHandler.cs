@@ -2,12 +2,13 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.LogConsistency;
 
 namespace Orleans.EventSourced.AspNetCore;
 
 /// <summary>
 /// Answers what the log could not do with problem+json: 503 for "surely not written, try again", 503 with its own type for "perhaps written, send the same
-/// Idempotency-Key again", 500 with stream, version and position for a fact that cannot be read, 400 for bad input.
+/// Idempotency-Key again", 500 with stream, version and position for a fact that cannot be read, 400 for bad input, 422 for an Idempotency-Key that was used for another request.
 /// </summary>
 public sealed class LogExceptionHandler : IExceptionHandler
 {
@@ -35,6 +36,7 @@ public sealed class LogExceptionHandler : IExceptionHandler
         BadHttpRequestException e => (e.StatusCode, "bad-request", e.Message, null),
         LogCorruptException e => (500, e is UnknownEventTypeException ? "unknown-event-type" : "log-corrupt", e.Message,
             new() { ["stream"] = e.Stream, ["version"] = e.Version, ["position"] = e.Position, ["eventType"] = e.EventType }),
+        CommandIdReusedException => (422, "idempotency-key-reused", "This Idempotency-Key was used before for another request. A new request needs a new key.", null),
         LogOverloadedException e => (503, "log-overloaded", e.Message, null),
         LogOutcomeUnknownException => (503, "outcome-unknown", "The command may or may not have been accepted. Send it again with the same Idempotency-Key to learn which.", null),
         LogRequestRefusedException => (400, "log-refused", "The log refuses the content of this command.", null),

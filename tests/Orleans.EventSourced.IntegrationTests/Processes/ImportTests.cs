@@ -113,6 +113,33 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
     }
 
     [Fact]
+    public async Task an_event_whose_content_changed_since_the_last_import_is_rejected_and_the_rest_is_already_there()
+    {
+        var (first, changed) = (Trace("A1", "35.1"), Trace("A1", "99.9"));
+        Assert.Equal((2, 0, 0), await ImportAsync($"<log>{first}{Trace("A2", "10.0")}</log>"));
+        Assert.Equal((2, 0, 2), await ImportAsync($"<log>{first}{Trace("A2", "10.0")}</log>"));
+        Assert.Equal((2, 1, 1), await ImportAsync($"<log>{changed}{Trace("A2", "10.0")}</log>"));
+        Assert.Equal((3, 1, 1), await ImportAsync($"<log>{Trace("A3", "5.0")}{Trace("A3", "6.0")}{first}</log>"));
+
+        async Task<(long Events, long Rejected, long AlreadyThere)> ImportAsync(string text)
+        {
+            var file = Path.Combine(_folder.Path, "log.xes");
+            await File.WriteAllTextAsync(file, text);
+            var (code, output, errors) = await HostProcess.RunToEndAsync(_folder, null, "import", file, "--json", "--parallel", "1");
+            Assert.True(code == 0, errors);
+            var figures = JsonDocument.Parse(output).RootElement;
+            var rejected = figures.GetProperty("rejected").GetInt64();
+            Assert.Equal(rejected > 0, errors.Contains("Rejected: fine A", StringComparison.Ordinal));
+            return (figures.GetProperty("events").GetInt64(), rejected, figures.GetProperty("alreadyThere").GetInt64());
+        }
+
+        static string Trace(string id, string amount) => $"""
+            <trace><string key="concept:name" value="{id}"/><event><string key="concept:name" value="Create Fine"/><date key="time:timestamp" value="2006-07-24T00:00:00+02:00"/><float key="amount" value="{amount}"/>
+            <int key="article" value="157"/><int key="points" value="0"/><string key="vehicleClass" value="A"/><string key="dismissal" value="NIL"/><string key="org:resource" value="561"/></event></trace>
+            """;
+    }
+
+    [Fact]
     public async Task a_missing_file_is_bad_input_and_a_sqlite_file_in_use_is_refused()
     {
         Assert.Equal(2, (await HostProcess.RunToEndAsync(_folder, null, "import", "nowhere.xes")).Code);
