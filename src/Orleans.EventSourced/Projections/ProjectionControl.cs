@@ -22,11 +22,19 @@ public sealed class ProjectionControl
     /// <exception cref="ArgumentException">This program has no such view or slice.</exception>
     public Task ResumeAsync(ViewId view, int slice)
     {
-        var registered = _views.Find(view.Table) ?? throw new ArgumentException($"This program has no view {view}.", nameof(view));
+        var registered = Registered(view);
         return slice >= 0 && slice < registered.Slices
             ? _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view, slice)).ResumeAsync()
             : throw new ArgumentException($"The view {view} has {registered.Slices} slices, numbered from 0; got {slice}.", nameof(slice));
     }
+
+    /// <summary>Compares all rows of a view with the fold of the log, on this silo; see <see cref="ViewComparison"/>.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogException">Log or table could not answer.</exception>
+    /// <exception cref="ViewFoldException">The fold refuses an event.</exception>
+    public Task<ViewComparisonReport> CompareAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).CompareAsync(cancellationToken);
+
+    private RegisteredView Registered(ViewId view) => _views.Find(view.Table) ?? throw new ArgumentException($"This program has no view {view}.", nameof(view));
 
     private async Task<SliceReport> ReportAsync(RegisteredView view, int slice)
     {

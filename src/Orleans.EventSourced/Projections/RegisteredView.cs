@@ -25,6 +25,9 @@ internal abstract class RegisteredView(ViewId view, int slices)
     /// <summary>A page of rows.</summary>
     /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
     public abstract Task<ViewAnswer<ViewRows>> QueryAsync(RowQuery query);
+
+    /// <summary>Compares all rows with the fold of the log.</summary>
+    public abstract Task<ViewComparisonReport> CompareAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>The same, with the class of its rows.</summary>
@@ -52,6 +55,8 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
         var (rows, next, reflects) = await _reader.QueryAsync(new RowQueryPlan<TRow>(query), CancellationToken.None).ConfigureAwait(false);
         return new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(Shown)], next), reflects.Value);
     }
+
+    public override Task<ViewComparisonReport> CompareAsync(CancellationToken cancellationToken) => ViewComparison.RunAsync(projection, Slices, _reader, tail, time, cancellationToken);
 
     private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }

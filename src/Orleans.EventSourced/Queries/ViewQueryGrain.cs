@@ -51,6 +51,8 @@ internal sealed class ViewQueryGrain(RegisteredViews views, Checkpoints checkpoi
             }
         }
 
-        return await read(view);
+        // What this silo knows of the checkpoints may be of a table that was dropped and is filled anew: the rows themselves have the last word.
+        var answer = await read(view);
+        return consistency is Consistency.AtLeast(var least, _) && answer.Reflects < least ? new ViewBehind<T>(answer.Reflects, tail.Head.Value) : answer;
     }
 }

@@ -5,6 +5,7 @@ using Orleans.EventSourced.Core.Snapshots;
 using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.Projections;
+using Orleans.EventSourced.Queries;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Projections;
@@ -14,7 +15,7 @@ public sealed class ProjectionClusterTests
 {
     private readonly InMemoryEventLog _log = new(TimeProvider.System);
     private readonly InMemorySnapshotStore _snapshots = new();
-    private readonly InMemoryViewStore _views = new(TimeProvider.System);
+    private readonly StoppableViews _views = new();
 
     [Fact]
     public async Task a_view_follows_the_commands()
@@ -44,12 +45,36 @@ public sealed class ProjectionClusterTests
         await second.DisposeAsync();
         await AddAsync(first, 40);
         await HoldsAsync(120);
+        var report = await first.Services.GetRequiredService<ProjectionControl>().CompareAsync(new ViewId("counter", 1), CancellationToken.None);
+        Assert.Equal((true, 40L, 120L), (report.IsEqual, report.Rows, report.Position.Value));
+    }
+
+    [Fact]
+    public async Task reads_that_wait_in_vain_delay_no_other_and_say_how_far_the_rows_are()
+    {
+        await using var node = await StartAsync(slices: 1);
+        await AddAsync(node, 3);
+        await HoldsAsync(3);
+        var grain = node.Grains.GetGrain<IViewQueryGrain>("counter");
+        var head = (await node.Log.ReadHeadAsync(CancellationToken.None)).Position.Value;
+        _views.Stop();
+        await AddAsync(node, 1);
+        var waiting = Enumerable.Range(0, 8).Select(_ => grain.GetAsync("c0", new Consistency.AtLeast(head + 1, TimeSpan.FromSeconds(3)))).ToList();
+        for (var i = 0; i < 50; i++)
+        {
+            var row = Assert.IsType<ViewAnswer<ViewRow?>>(await grain.GetAsync("c0", new Consistency.Eventual())).Value;
+            Assert.Equal(new CounterRow(1), row!.Row);
+        }
+
+        Assert.All(waiting, w => Assert.False(w.IsCompleted));
+        Assert.All(await Task.WhenAll(waiting), r => Assert.Equal(new ViewBehind<ViewRow?>(head, head + 1), r));
+        Assert.Equal(new BeyondTheLog<ViewRow?>(head + 1), await grain.GetAsync("c0", new Consistency.AtLeast(head + 2, TimeSpan.FromSeconds(3))));
     }
 
     private static Task AddAsync(TestNode node, int counters) =>
         Task.WhenAll(Enumerable.Range(0, counters).Select(i => node.Grains.GetGrain<ICounterGrain>($"c{i}").AddAsync(1)));
 
-    private Task HoldsAsync(int total) => Eventually.Async($"{total} in the rows", () => Task.FromResult(((InMemoryViewTable<CounterRow>)_views.Table<CounterRow>()).Rows.Values.Sum(r => r.Row.Total) == total));
+    private Task HoldsAsync(int total) => Eventually.Async($"{total} in the rows", () => Task.FromResult(_views.Kept.Rows.Values.Sum(r => r.Row.Total) == total));
 
     private Task<TestNode> StartAsync(int slices, TestNode? beside = null) => TestNode.StartAsync(
         services =>
@@ -69,4 +94,39 @@ public sealed record CounterRow(int Total) : IView<CounterRow, CounterEvent>
     public static string? KeyOf(ViewEvent<CounterEvent> e) => e.Recorded.Stream.Key;
 
     public static CounterRow? Apply(CounterRow? row, string key, ViewEvent<CounterEvent> e) => new((row?.Total ?? 0) + ((Added)e.Event).Amount);
+}
+
+/// <summary>Views in memory whose writes can be made to fail, so that the projections stand still.</summary>
+internal sealed class StoppableViews : IViewStore
+{
+    private readonly InMemoryViewStore _inner = new(TimeProvider.System);
+    private volatile bool _stopped;
+
+    public InMemoryViewTable<CounterRow> Kept => (InMemoryViewTable<CounterRow>)_inner.Table<CounterRow>();
+
+    public void Stop() => _stopped = true;
+
+    public IViewTable<TRow> Table<TRow>()
+        where TRow : class => new StoppableTable<TRow>(this, _inner.Table<TRow>());
+
+    public IViewReader<TRow> Reader<TRow>()
+        where TRow : class => _inner.Reader<TRow>();
+
+    public Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken) => _inner.ReadCheckpointsAsync(cancellationToken);
+
+    public Task<bool> DropAsync(ViewId view, CancellationToken cancellationToken) => _inner.DropAsync(view, cancellationToken);
+
+    private sealed class StoppableTable<TRow>(StoppableViews views, IViewTable<TRow> inner) : IViewTable<TRow>
+        where TRow : class
+    {
+        public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
+
+        public Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => inner.ReadRowsAsync(keys, cancellationToken);
+
+        public Task<IReadOnlyDictionary<Core.Log.StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<Core.Log.StreamId> streams, CancellationToken cancellationToken) =>
+            inner.ReadRoutesAsync(slice, streams, cancellationToken);
+
+        public Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken) =>
+            views._stopped ? throw new LogUnavailableException("The views are stopped.") : inner.CommitAsync(commit, cancellationToken);
+    }
 }
