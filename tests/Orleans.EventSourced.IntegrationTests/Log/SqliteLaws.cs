@@ -41,6 +41,7 @@ public sealed class SqliteLaws : IAsyncLifetime
     [InlineData("replace into events select stream_id, version, commit_id + 1, ordinal, randomblob(16), type, schema, '{}', metadata from events")]
     [InlineData("replace into events select stream_id, version + 1, commit_id + 1, ordinal, id, type, schema, '{}', metadata from events")]
     [InlineData("replace into events select stream_id, version + 1, commit_id, ordinal, randomblob(16), type, schema, '{}', metadata from events")]
+    [InlineData("replace into events (rowid, stream_id, version, commit_id, ordinal, id, type, schema, data, metadata) select rowid, 77, version, 77, 77, randomblob(16), type, schema, '{}', metadata from events")]
     [InlineData("replace into commits select position, id + 1, count, recorded_at, zeroblob(32) from commits")]
     [InlineData("replace into commits select position + 1, id, count, recorded_at, zeroblob(32) from commits")]
     [InlineData("replace into streams select id, 'fine/other', type, created_at from streams")]

@@ -46,13 +46,14 @@ create trigger events_no_delete before delete on events begin select raise(abort
 create trigger commits_no_update before update on commits begin select raise(abort, 'commits is append-only: update is refused'); end;
 create trigger commits_no_delete before delete on commits begin select raise(abort, 'commits is append-only: delete is refused'); end;
 
--- REPLACE deletes the row that is in the way without firing delete triggers, so a row whose key is taken is refused before it is inserted.
+-- REPLACE deletes the row that is in the way without firing delete triggers, so a row whose key, or hidden rowid, is taken
+-- is refused before it is inserted.
 create trigger log_no_replace before insert on log when exists (select 1 from log where only_row = new.only_row)
 begin select raise(abort, 'log is append-only: replace is refused'); end;
 create trigger streams_no_replace before insert on streams when exists (select 1 from streams where id = new.id) or exists (select 1 from streams where name = new.name)
 begin select raise(abort, 'streams is append-only: replace is refused'); end;
 create trigger events_no_replace before insert on events when exists (select 1 from events where stream_id = new.stream_id and version = new.version)
-  or exists (select 1 from events where id = new.id) or exists (select 1 from events where commit_id = new.commit_id and ordinal = new.ordinal)
+  or exists (select 1 from events where rowid = new.rowid) or exists (select 1 from events where id = new.id) or exists (select 1 from events where commit_id = new.commit_id and ordinal = new.ordinal)
 begin select raise(abort, 'events is append-only: replace is refused'); end;
 create trigger commits_no_replace before insert on commits when exists (select 1 from commits where position = new.position) or exists (select 1 from commits where id = new.id)
 begin select raise(abort, 'commits is append-only: replace is refused'); end;
