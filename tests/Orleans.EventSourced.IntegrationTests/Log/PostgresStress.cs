@@ -18,7 +18,11 @@ public sealed class PostgresStress(PostgresFixture postgres)
     private const int Silos = 4;
     private const int CallersPerSilo = 24;
     private const int Streams = 60;
-    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(12);
+    private const int EnoughKills = 50;
+    private const int EnoughResets = 60;
+    private const int EnoughAnswers = 250;
+    private static readonly TimeSpan AtLeast = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan AtMost = TimeSpan.FromSeconds(120);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -29,7 +33,7 @@ public sealed class PostgresStress(PostgresFixture postgres)
         var seed = Random.Shared.Next();
         TestContext.Current.SendDiagnosticMessage($"seed {seed}");
         var answers = new ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)>();
-        using var stop = new CancellationTokenSource(Duration);
+        using var stop = new CancellationTokenSource(AtMost);
         await using var relay = new ResettingRelay(options.ConnectionString);
         var behindRelay = new PostgresOptions { ConnectionString = relay.ConnectionString };
         var silos = Enumerable.Range(0, Silos).Select(n => new PostgresEventLog(n % 2 == 0 ? options : behindRelay)).ToList();
@@ -38,7 +42,9 @@ public sealed class PostgresStress(PostgresFixture postgres)
         var readers = new[] { FollowAsync(silos[0], 500, stop.Token), FollowAsync(silos[1], 2_000, stop.Token) };
         var killer = KillAsync(options.ConnectionString, stop.Token);
         var resetter = ResetAsync(relay, new Random(seed - 1), stop.Token);
+        var enough = StopWhenEnoughAsync(answers, relay, stop);
         await Task.WhenAll(Enumerable.Range(0, Silos * CallersPerSilo).Select(n => Task.Run(() => CallAsync(groups, new Random(seed + n), answers, stop.Token))));
+        await enough;
         var kills = await killer;
         await resetter;
         foreach (var group in groups)
@@ -51,12 +57,24 @@ public sealed class PostgresStress(PostgresFixture postgres)
         var all = await ReadAllAsync(log);
         Check(all, answers);
         TestContext.Current.SendDiagnosticMessage($"{kills} kills, {relay.Resets} resets, {all.Count} events");
-        Assert.True(kills > 20 && relay.Resets > 30 && all.Count > 400, $"{kills} kills, {relay.Resets} resets, {all.Count} events: too few to mean anything");
+        Assert.True(kills >= EnoughKills && relay.Resets >= EnoughResets && all.Count >= EnoughAnswers, $"{kills} kills, {relay.Resets} resets, {all.Count} events: too few to mean anything");
         await log.DisposeAsync();
         foreach (var silo in silos)
         {
             await silo.DisposeAsync();
         }
+    }
+
+    /// <summary>Ends the run when it means something: a slow disk lets fewer commands through between two kills, and then the run goes on for longer.</summary>
+    private static async Task StopWhenEnoughAsync(ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)> answers, ResettingRelay relay, CancellationTokenSource stop)
+    {
+        await Task.Delay(AtLeast, TimeProvider.System, Cancel);
+        while (!stop.IsCancellationRequested && (relay.Resets < EnoughResets || answers.Count(a => a.Outcome is AppendOutcome.Appended) < EnoughAnswers))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Cancel);
+        }
+
+        await stop.CancelAsync();
     }
 
     private static async Task CallAsync(List<GroupCommit> silos, Random random, ConcurrentBag<(AppendRequest, AppendOutcome?, bool)> answers, CancellationToken stop)
