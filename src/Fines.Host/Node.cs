@@ -11,10 +11,15 @@ internal static class Node
 {
     public const int Failed = 1;
 
+    /// <summary>
+    /// Settings are read once, at the start. To read them again the host would watch its folder with all that is below it, and with it every write into <c>data/eventlog.db</c>.
+    /// </summary>
+    public const string WatchNothing = "--hostBuilder:reloadConfigOnChange=false";
+
     /// <summary>Runs the node until it is told to stop.</summary>
     public static async Task<int> ServeAsync(string[] args)
     {
-        var builder = WebApplication.CreateBuilder(args);
+        var builder = WebApplication.CreateBuilder([WatchNothing, .. args]);
         if (builder.Configuration["urls"] is null)
         {
             builder.WebHost.UseUrls("http://localhost:5080");

@@ -16,9 +16,9 @@ public interface IFineGrain : IGrainWithStringKey
     [Alias("Get"), ReadOnly]
     Task<FineSnapshot> GetAsync();
 
-    /// <summary>Lets the grain go from memory: its work is done.</summary>
-    [Alias("Release"), OneWay]
-    Task ReleaseAsync();
+    /// <summary>Executes a command, and lets the grain go from memory afterwards: no more is to come.</summary>
+    [Alias("ExecuteLast")]
+    Task<CommandResult<FineEvent>> ExecuteLastAsync(FineCommand command);
 }
 
 /// <summary>A fine and where it stands in the log.</summary>
@@ -39,9 +39,9 @@ public sealed class FineGrain : EventSourcedGrain<Fine, FineEvent>, IFineGrain
     public Task<FineSnapshot> GetAsync() => Task.FromResult(new FineSnapshot(State, Version, Position));
 
     /// <inheritdoc/>
-    public Task ReleaseAsync()
+    public Task<CommandResult<FineEvent>> ExecuteLastAsync(FineCommand command)
     {
         DeactivateOnIdle();
-        return Task.CompletedTask;
+        return ExecuteAsync(command);
     }
 }

@@ -80,7 +80,9 @@ public static class EventSourcingHosting
         services.TryAddSingleton<CommitSignals>();
         services.TryAddSingleton<RegisteredViews>();
         services.TryAddSingleton<Checkpoints>();
-        services.TryAddSingleton(provider => new ProjectionControl(provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>()));
+        services.TryAddSingleton(provider => new Deferral(provider.GetRequiredService<IOptions<EventSourcingOptions>>().Value.DefersViews));
+        services.TryAddSingleton(provider => new ProjectionControl(
+            provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>()));
         services.TryAddSingleton<ViewKeeperClient>();
         silo.AddGrainService<ViewKeeper>();
     }

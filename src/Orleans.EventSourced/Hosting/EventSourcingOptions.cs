@@ -16,6 +16,12 @@ public sealed class EventSourcingOptions
     /// <summary>How many of a stream's last events a grain keeps in memory, to answer repeated commands without asking the log. 0 to 1,000; default 32.</summary>
     public int RecentEvents { get; set; } = 32;
 
+    /// <summary>
+    /// For a silo that comes to load many events: it leaves the views to the other silos of the cluster and, while there is none that knows them, to
+    /// <see cref="Projections.ProjectionControl.StartDeferred"/>. A new log is then folded once in large steps, not beside the load. Default false.
+    /// </summary>
+    public bool DefersViews { get; set; }
+
     /// <summary>How states are written into snapshots and read from them.</summary>
     public JsonSerializerOptions StateJson { get; set; } = new(JsonSerializerDefaults.Web);
 

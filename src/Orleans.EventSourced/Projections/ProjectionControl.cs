@@ -8,8 +8,12 @@ public sealed class ProjectionControl
 {
     private readonly RegisteredViews _views;
     private readonly IGrainFactory _grains;
+    private readonly Deferral _deferral;
 
-    internal ProjectionControl(RegisteredViews views, IGrainFactory grains) => (_views, _grains) = (views, grains);
+    internal ProjectionControl(RegisteredViews views, IGrainFactory grains, Deferral deferral) => (_views, _grains, _deferral) = (views, grains, deferral);
+
+    /// <summary>Ends what <see cref="Hosting.EventSourcingOptions.DefersViews"/> began: from now on this silo runs the projections of views that no other silo knows. Nothing changes elsewhere.</summary>
+    public void StartDeferred() => _deferral.End();
 
     /// <summary>Where each slice of each view stands, views by name.</summary>
     public async Task<IReadOnlyList<SliceReport>> ListAsync() => await Task.WhenAll(

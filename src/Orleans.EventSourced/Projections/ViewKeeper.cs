@@ -37,14 +37,14 @@ internal sealed class ViewKeeperClient(IServiceProvider services) : GrainService
 /// Runs on every silo: keeps the projections' slices alive and spread over the silos whose programs know them, and hears of other silos' commits. While programs are being rolled out, the
 /// slices run where the most event types are known, so that an event of the new program does not meet an old one.
 /// </summary>
-internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory loggers, RegisteredViews views, JsonEventCodec codec, LogTail tail, ViewKeeperClient client, ISiloStatusOracle silos, IGrainFactory grains, TimeProvider time)
+internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory loggers, RegisteredViews views, JsonEventCodec codec, LogTail tail, ViewKeeperClient client, ISiloStatusOracle silos, IGrainFactory grains, Deferral deferral, TimeProvider time)
     : GrainService(id, silo, loggers), IViewKeeper
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(10);
     private readonly ILogger _logger = loggers.CreateLogger("Orleans.EventSourced.Projections");
     private readonly Dictionary<SiloAddress, ProgramDescription> _programs = [];
-    private readonly ProgramDescription _own = new([.. views.All.Select(v => v.View.Table)], codec.Types.Names.Values.Sum(v => v));
+    private readonly ProgramDescription _own = new(deferral.WasDeferred ? [] : [.. views.All.Select(v => v.View.Table)], codec.Types.Names.Values.Sum(v => v));
     private Task _run = Task.CompletedTask;
 
     public override async Task Start()
@@ -76,6 +76,7 @@ internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory l
         var last = time.GetTimestamp();
         try
         {
+            await deferral.Ended.WaitAsync(cancellationToken);
             while (true)
             {
                 HashSet<SiloAddress> active = [.. silos.GetActiveSilos()];
@@ -145,10 +146,15 @@ internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory l
         return active.All(_programs.ContainsKey);
     }
 
-    /// <summary>The silos whose program knows the view and the most event types, in an order that all agree on.</summary>
+    /// <summary>The silos whose program knows the view and the most event types, in an order that all agree on; where there is none, this one, whose turn has come.</summary>
     private List<SiloAddress> OwnersOf(ViewId view)
     {
         var knowing = _programs.Where(p => p.Value.Views.Contains(view.Table)).ToList();
+        if (knowing.Count == 0)
+        {
+            return [Silo];
+        }
+
         var most = knowing.Max(p => p.Value.EventTypes);
         return [.. knowing.Where(p => p.Value.EventTypes == most).Select(p => p.Key).Order()];
     }
