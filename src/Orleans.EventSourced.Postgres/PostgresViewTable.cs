@@ -133,6 +133,45 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
         }
     }
 
+    /// <inheritdoc/>
+    public async Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(skipped);
+        try
+        {
+            await using var command = _source.CreateCommand(Statements.InsertSkipped);
+            command.Parameters.AddRange(
+                new[] { Value(_sql.View.Name), Value(_sql.View.Version), Value(skipped.Position.Value), Value(skipped.Reason), Value(skipped.Actor), Value(skipped.SkippedAt.ToUniversalTime()) });
+            return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = _source.CreateCommand(Statements.ReadSkipped);
+            command.Parameters.AddRange(new[] { Value(_sql.View.Name), Value(_sql.View.Version) });
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            var skipped = new List<SkippedEvent>();
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                skipped.Add(new SkippedEvent(new LogPosition(reader.GetInt64(0)), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2), reader.GetFieldValue<DateTimeOffset>(3)));
+            }
+
+            return skipped;
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
     /// <summary>Makes the table and, with the first version of its view, the plain name; nothing where another runner was first.</summary>
     private async Task CreateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

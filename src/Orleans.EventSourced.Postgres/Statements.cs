@@ -44,6 +44,10 @@ internal static class Statements
 
     public static string DeleteLive => Get("delete_live");
 
+    public static string InsertSkipped => Get("insert_skipped");
+
+    public static string ReadSkipped => Get("read_skipped");
+
     public static string HasVersions => Get("has_versions");
 
     public static string ReadServer => Get("read_server");

@@ -107,6 +107,37 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
             cancellationToken);
     }
 
+    /// <inheritdoc/>
+    public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(skipped);
+        return _file.WriteAsync(
+            session => session.Prepared(
+                Statements.InsertSkipped,
+                ("$view", _sql.View.Name),
+                ("$version", _sql.View.Version),
+                ("$position", skipped.Position.Value),
+                ("$reason", skipped.Reason),
+                ("$actor", (object?)skipped.Actor ?? DBNull.Value),
+                ("$skipped_at", HashLink.Microseconds(skipped.SkippedAt))).ExecuteNonQuery() == 1,
+            cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => _file.ReadAsync<IReadOnlyList<SkippedEvent>>(
+        session =>
+        {
+            using var reader = session.Prepared(Statements.ReadSkipped, ("$view", _sql.View.Name), ("$version", _sql.View.Version)).ExecuteReader();
+            var skipped = new List<SkippedEvent>();
+            while (reader.Read())
+            {
+                skipped.Add(new SkippedEvent(new LogPosition(reader.GetInt64(0)), reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2), HashLink.FromMicroseconds(reader.GetInt64(3))));
+            }
+
+            return skipped;
+        },
+        cancellationToken);
+
     /// <summary>Makes the table and, with the first version of its view, the plain name.</summary>
     private void Create(SqliteSession session)
     {

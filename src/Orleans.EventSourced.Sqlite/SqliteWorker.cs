@@ -42,7 +42,8 @@ internal sealed class SqliteWorker : IAsyncDisposable
         }
         catch
         {
-            writer._work.Writer.TryComplete();
+            // Whoever holds the lock beside the file frees it next: the writer must have let go by then. It has no work that could hold it up.
+            writer.DisposeAsync().AsTask().GetAwaiter().GetResult();
             throw;
         }
     }

@@ -52,6 +52,10 @@ internal static class Statements
 
     public static string DeleteLive => Get("delete_live");
 
+    public static string InsertSkipped => Get("insert_skipped");
+
+    public static string ReadSkipped => Get("read_skipped");
+
     public static string HasVersions => Get("has_versions");
 
     public static string PruneSnapshots => Get("prune_snapshots");

@@ -28,6 +28,14 @@ public interface IViewTable<TRow>
     /// </summary>
     /// <exception cref="LogUnavailableException">Written or not: open again and see.</exception>
     Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken);
+
+    /// <summary>Keeps that this version of the view passes over an event. False: it does already, and the first reason stays. The table need not be there.</summary>
+    /// <exception cref="LogUnavailableException">Kept or not: skip it again.</exception>
+    Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken);
+
+    /// <summary>The events that this version of the view passes over, by position.</summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>What a slice of a view keeps of a stream.</summary>

@@ -9,6 +9,9 @@ public sealed class InMemoryViewStore(TimeProvider time) : IViewStore
     private readonly Lock _gate = new();
     private readonly Dictionary<ViewId, IInMemoryViewTable> _tables = [];
 
+    // They outlive the tables.
+    private readonly Dictionary<ViewId, SortedDictionary<LogPosition, SkippedEvent>> _skipped = [];
+
     // The versions whose tables were made, in that order.
     private readonly List<ViewId> _opened = [];
 
@@ -22,7 +25,12 @@ public sealed class InMemoryViewStore(TimeProvider time) : IViewStore
         {
             if (!_tables.TryGetValue(view, out var table))
             {
-                _tables.Add(view, table = new InMemoryViewTable<TRow>(time, _gate, opened => Opened(view, opened)));
+                if (!_skipped.TryGetValue(view, out var skipped))
+                {
+                    _skipped.Add(view, skipped = []);
+                }
+
+                _tables.Add(view, table = new InMemoryViewTable<TRow>(time, _gate, skipped, opened => Opened(view, opened)));
             }
 
             ViewColumn.RequireSame(view, InMemoryViewTable<TRow>.Columns, table.KeptColumns);

@@ -24,15 +24,16 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     private readonly Dictionary<string, LogPosition> _tombstones = new(StringComparer.Ordinal);
     private readonly Dictionary<(int Slice, StreamId Stream), ViewRoute> _routes = [];
     private readonly Dictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> _checkpoints = [];
+    private readonly SortedDictionary<LogPosition, SkippedEvent> _skipped;
 
     /// <summary>A table that belongs to no store.</summary>
     public InMemoryViewTable()
-        : this(TimeProvider.System, new Lock(), static _ => { })
+        : this(TimeProvider.System, new Lock(), [], static _ => { })
     {
     }
 
-    internal InMemoryViewTable(TimeProvider time, Lock gate, Action<IInMemoryViewTable> opened) => (_time, _gate, _opened) = (time, gate, opened);
-
+    internal InMemoryViewTable(TimeProvider time, Lock gate, SortedDictionary<LogPosition, SkippedEvent> skipped, Action<IInMemoryViewTable> opened) =>
+        (_time, _gate, _skipped, _opened) = (time, gate, skipped, opened);
 
     /// <summary>The rows by key, as they are now, with the position of the last event folded into each.</summary>
     public IReadOnlyDictionary<string, (TRow Row, LogPosition Position)> Rows
@@ -127,6 +128,25 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
         {
             var reflects = _checkpoints.Count == 0 ? LogPosition.Start : _checkpoints.Values.MinBy(c => c.Position).Position;
             return Task.FromResult(plan.Page([.. plan.Over(_rows.Select(r => Keyed(r.Key, r.Value)).AsQueryable())], reflects));
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(skipped);
+        lock (_gate)
+        {
+            return Task.FromResult(_skipped.TryAdd(skipped.Position, skipped));
+        }
+    }
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return Task.FromResult<IReadOnlyList<SkippedEvent>>([.. _skipped.Values]);
         }
     }
 

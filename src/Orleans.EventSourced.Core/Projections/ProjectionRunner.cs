@@ -15,6 +15,7 @@ public sealed class ProjectionRunner<TRow>
     private readonly IViewTable<TRow> _table;
     private readonly LogTail _tail;
     private LogPosition? _position;
+    private HashSet<LogPosition> _skipped = [];
 
     /// <param name="projection">The view.</param>
     /// <param name="slice">The share of its rows.</param>
@@ -38,7 +39,19 @@ public sealed class ProjectionRunner<TRow>
         {
             var from = _position ??= await OpenAsync(cancellationToken).ConfigureAwait(false);
             var page = await _tail.ReadAsync(from, cancellationToken).ConfigureAwait(false);
-            return page.Events.Count == 0 ? new ProjectionStep.AtHead(from) : await FoldAsync(page, page.Events.Count, cancellationToken).ConfigureAwait(false);
+            if (page.Events.Count == 0)
+            {
+                return new ProjectionStep.AtHead(from);
+            }
+
+            var step = await FoldAsync(page, page.Events.Count, cancellationToken).ConfigureAwait(false);
+            if (step is ProjectionStep.Poisoned or ProjectionStep.Unknown)
+            {
+                // By the next step somebody may have said that the event is to be passed over.
+                _position = null;
+            }
+
+            return step;
         }
         catch
         {
@@ -50,6 +63,7 @@ public sealed class ProjectionRunner<TRow>
     private async Task<LogPosition> OpenAsync(CancellationToken cancellationToken)
     {
         var position = await _table.OpenAsync(_slice, cancellationToken).ConfigureAwait(false);
+        _skipped = [.. from s in await _table.ReadSkippedAsync(cancellationToken).ConfigureAwait(false) select s.Position];
         var head = (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
         return position <= head
             ? position
@@ -106,13 +120,13 @@ public sealed class ProjectionRunner<TRow>
         return [.. rows.Values];
     }
 
-    /// <summary>The events that the view reads, up to the first that this program does not know.</summary>
+    /// <summary>The events that the view reads and does not pass over, up to the first that this program does not know.</summary>
     private (List<DecodedEvent> Events, (int Index, UnknownEventTypeException Type)? Missing) Decode(TailPage page, int count)
     {
         var events = new List<DecodedEvent>(count);
         for (var i = 0; i < count; i++)
         {
-            if (!page.MayBe(i, _projection.Events))
+            if (!page.MayBe(i, _projection.Events) || _skipped.Contains(page.Events[i].Position))
             {
                 continue;
             }

@@ -18,20 +18,27 @@ public static class ViewComparison
     /// <summary>Compares every row. It takes memory for all rows of the view and the time of folding the log once.</summary>
     /// <param name="projection">The view.</param>
     /// <param name="slices">Into how many slices its table is divided.</param>
+    /// <param name="skipped">The events that the view passes over.</param>
     /// <param name="reader">What reads the table.</param>
     /// <param name="tail">The log.</param>
     /// <param name="time">The clock of the waits for rows that lag.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="LogUnavailableException">Log or table could not answer.</exception>
     /// <exception cref="ViewFoldException">The fold refuses an event, so there is nothing to compare with.</exception>
-    public static async Task<ViewComparisonReport> RunAsync<TRow>(Projection<TRow> projection, int slices, IViewReader<TRow> reader, LogTail tail, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<ViewComparisonReport> RunAsync<TRow>(Projection<TRow> projection, int slices, IReadOnlyCollection<SkippedEvent> skipped, IViewReader<TRow> reader, LogTail tail, TimeProvider time, CancellationToken cancellationToken)
         where TRow : class
     {
         ArgumentNullException.ThrowIfNull(projection);
+        ArgumentNullException.ThrowIfNull(skipped);
         ArgumentNullException.ThrowIfNull(reader);
         ArgumentNullException.ThrowIfNull(tail);
         ArgumentNullException.ThrowIfNull(time);
         var fold = new InMemoryViewTable<TRow>();
+        foreach (var e in skipped)
+        {
+            await fold.SkipAsync(e, cancellationToken).ConfigureAwait(false);
+        }
+
         var position = await FoldAsync(projection, fold, tail, cancellationToken).ConfigureAwait(false);
         var expected = fold.Rows.ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
         var doubtful = new HashSet<string>(expected.Keys, StringComparer.Ordinal);

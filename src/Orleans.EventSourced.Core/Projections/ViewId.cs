@@ -68,6 +68,6 @@ public readonly partial record struct ViewId
     /// <inheritdoc/>
     public override string ToString() => _name is null ? "(no view)" : Table;
 
-    [GeneratedRegex("^(checkpoints|live|snapshots|sqlite_.*|.*_v[0-9]+(_routes|_tombstones)?)$")]
+    [GeneratedRegex("^(checkpoints|live|skipped|snapshots|sqlite_.*|.*_v[0-9]+(_routes|_tombstones)?)$")]
     private static partial Regex TakenName();
 }

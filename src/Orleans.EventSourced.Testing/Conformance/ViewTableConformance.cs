@@ -67,6 +67,25 @@ public abstract partial class ViewTableConformance
     }
 
     [Fact]
+    public async Task events_to_be_passed_over_are_kept_with_the_first_reason_and_outlive_the_table()
+    {
+        var store = await StoreAsync();
+        var table = store.Table<EveryColumn>();
+        await table.OpenAsync(Slice.Whole, Token);
+        Assert.Empty(await table.ReadSkippedAsync(Token));
+        var later = new SkippedEvent(new(7), "grün 😀", null, Row.OccurredAt);
+        var first = new SkippedEvent(new(3), "wrong currency", "ops", Row.OccurredAt.AddDays(1));
+        Assert.True(await table.SkipAsync(later, Token));
+        Assert.True(await table.SkipAsync(first, Token));
+        Assert.False(await table.SkipAsync(new SkippedEvent(new(3), "again", null, Row.OccurredAt), Token));
+        Assert.Equal([first, later], await table.ReadSkippedAsync(Token));
+        Assert.Empty(await store.Table<Keywords>().ReadSkippedAsync(Token));
+
+        Assert.True(await store.DropAsync(ViewId.Of(typeof(EveryColumn)), Token));
+        Assert.Equal([first, later], await store.Table<EveryColumn>().ReadSkippedAsync(Token));
+    }
+
+    [Fact]
     public async Task an_instant_is_kept_in_utc_to_the_microsecond()
     {
         var table = await OpenAsync();

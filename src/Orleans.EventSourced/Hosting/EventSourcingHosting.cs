@@ -82,7 +82,7 @@ public static class EventSourcingHosting
         services.TryAddSingleton<Checkpoints>();
         services.TryAddSingleton(provider => new Deferral(provider.GetRequiredService<IOptions<EventSourcingOptions>>().Value.DefersViews));
         services.TryAddSingleton(provider => new ProjectionControl(
-            provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>()));
+            provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>(), provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ViewKeeperClient>();
         silo.AddGrainService<ViewKeeper>();
     }

@@ -9,8 +9,12 @@ public sealed class ProjectionControl
     private readonly RegisteredViews _views;
     private readonly IGrainFactory _grains;
     private readonly Deferral _deferral;
+    private readonly TimeProvider _time;
 
-    internal ProjectionControl(RegisteredViews views, IGrainFactory grains, Deferral deferral) => (_views, _grains, _deferral) = (views, grains, deferral);
+    internal ProjectionControl(RegisteredViews views, IGrainFactory grains, Deferral deferral, TimeProvider time) => (_views, _grains, _deferral, _time) = (views, grains, deferral, time);
+
+    /// <summary>How many events one version of a view passes over at most: a fold that fails at more of them is to be mended.</summary>
+    public const int MaxSkipped = 1_000;
 
     /// <summary>Ends what <see cref="Hosting.EventSourcingOptions.DefersViews"/> began: from now on this silo runs the projections of views that no other silo knows. Nothing changes elsewhere.</summary>
     public void StartDeferred() => _deferral.End();
@@ -31,6 +35,43 @@ public sealed class ProjectionControl
             ? _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view, slice)).ResumeAsync()
             : throw new ArgumentException($"The view {view} has {registered.Slices} slices, numbered from 0; got {slice}.", nameof(slice));
     }
+
+    /// <summary>
+    /// Passes over the event that slices of the view stand at, and lets them go on. The event stays in the log, and other views read it; this version of this view never does, nor does a table of it
+    /// that is folded anew. What was decided is kept: <see cref="ListSkippedAsync"/>.
+    /// </summary>
+    /// <param name="view">The view and its version.</param>
+    /// <param name="position">The event's place in the log.</param>
+    /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <param name="cancellationToken">Ends the wait; the event may be skipped then.</param>
+    /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
+    /// <exception cref="LogRequestRefusedException">No slice stands at the event, or the view passes over too many already.</exception>
+    /// <exception cref="LogUnavailableException">Kept or not: skip it again.</exception>
+    public async Task SkipAsync(ViewId view, LogPosition position, string reason, string? actor, CancellationToken cancellationToken)
+    {
+        var registered = Registered(view);
+        var skipped = new SkippedEvent(position, reason, actor, _time.GetUtcNow());
+        var known = await registered.ReadSkippedAsync(cancellationToken);
+        var standing = (await Task.WhenAll(Enumerable.Range(0, registered.Slices).Select(s => ReportAsync(registered, s)))).Where(r => r.Status.FaultAt == position).ToList();
+        if (standing.Count == 0 && known.All(k => k.Position != position))
+        {
+            throw new LogRequestRefusedException($"No slice of view {view} stands at position {position}; only an event that the view cannot fold can be skipped.");
+        }
+
+        if (known.Count >= MaxSkipped)
+        {
+            throw new LogRequestRefusedException($"View {view} passes over {known.Count} events already, which is the most: mend its fold.");
+        }
+
+        await registered.SkipAsync(skipped, cancellationToken);
+        await Task.WhenAll(standing.Select(s => ResumeAsync(view, s.Status.Slice.Index)));
+    }
+
+    /// <summary>The events that a view passes over, by position.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    public Task<IReadOnlyList<SkippedEvent>> ListSkippedAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).ReadSkippedAsync(cancellationToken);
 
     /// <summary>Compares all rows of a view with the fold of the log, on this silo; see <see cref="ViewComparison"/>.</summary>
     /// <exception cref="ArgumentException">This program has no such view.</exception>

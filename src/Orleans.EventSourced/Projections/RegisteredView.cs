@@ -26,6 +26,12 @@ internal abstract class RegisteredView(ViewId view, int slices)
     /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
     public abstract Task<ViewAnswer<ViewRows>> QueryAsync(RowQuery query);
 
+    /// <summary>Keeps that the view passes over an event; false: it does already.</summary>
+    public abstract Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken);
+
+    /// <summary>The events that the view passes over, by position.</summary>
+    public abstract Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken);
+
     /// <summary>Compares all rows with the fold of the log.</summary>
     public abstract Task<ViewComparisonReport> CompareAsync(CancellationToken cancellationToken);
 }
@@ -56,7 +62,12 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
         return new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(Shown)], next), reflects.Value);
     }
 
-    public override Task<ViewComparisonReport> CompareAsync(CancellationToken cancellationToken) => ViewComparison.RunAsync(projection, Slices, _reader, tail, time, cancellationToken);
+    public override Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => _table.SkipAsync(skipped, cancellationToken);
+
+    public override Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => _table.ReadSkippedAsync(cancellationToken);
+
+    public override async Task<ViewComparisonReport> CompareAsync(CancellationToken cancellationToken) =>
+        await ViewComparison.RunAsync(projection, Slices, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), _reader, tail, time, cancellationToken).ConfigureAwait(false);
 
     private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }

@@ -71,6 +71,35 @@ public sealed class ProjectionClusterTests
         Assert.Equal(new BeyondTheLog<ViewRow?>(head + 1), await grain.GetAsync("c0", new Consistency.AtLeast(head + 2, TimeSpan.FromSeconds(3))));
     }
 
+    [Fact]
+    public async Task a_poisoned_event_stops_its_slice_only_and_the_slice_goes_on_when_it_is_skipped()
+    {
+        await using var node = await StartAsync(slices: 4);
+        var control = node.Services.GetRequiredService<ProjectionControl>();
+        var view = new ViewId("counter", 1);
+        await node.Grains.GetGrain<ICounterGrain>("c0").AddAsync(CounterRow.Poison);
+        var poison = (await node.Log.ReadHeadAsync(CancellationToken.None)).Position;
+        await AddAsync(node, 40);
+        SliceReport[] stopped = [];
+        await Eventually.Async("one slice stopped, the others live", async () =>
+        {
+            var slices = await control.ListAsync();
+            stopped = [.. slices.Where(s => s.Status.State == ProjectionState.Stopped)];
+            return stopped.Length == 1 && slices.Count(s => s.Status is { State: ProjectionState.Live, Behind: 0 }) == 3;
+        });
+        Assert.Equal((poison, Slice.Of("c0", 4)), (stopped[0].Status.FaultAt, stopped[0].Status.Slice));
+        Assert.DoesNotContain("c0", _views.Kept.Rows.Keys);
+
+        await Assert.ThrowsAsync<LogRequestRefusedException>(() => control.SkipAsync(view, poison + 1, "not that one", null, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => control.SkipAsync(view, poison, " ", null, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => control.SkipAsync(new ViewId("counter", 2), poison, "no such version", null, CancellationToken.None));
+        await control.SkipAsync(view, poison, "a test of poison", "ops", CancellationToken.None);
+        await HoldsAsync(40);
+        await control.SkipAsync(view, poison, "said twice", null, CancellationToken.None);
+        Assert.Equal(("a test of poison", "ops"), Assert.Single(await control.ListSkippedAsync(view, CancellationToken.None)) is var s ? (s.Reason, s.Actor) : default);
+        Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
+    }
+
     private static Task AddAsync(TestNode node, int counters) =>
         Task.WhenAll(Enumerable.Range(0, counters).Select(i => node.Grains.GetGrain<ICounterGrain>($"c{i}").AddAsync(1)));
 
@@ -91,9 +120,13 @@ public sealed class ProjectionClusterTests
 [View("counter")]
 public sealed record CounterRow(int Total) : IView<CounterRow, CounterEvent>
 {
+    /// <summary>An amount that the fold cannot take.</summary>
+    public const int Poison = 7;
+
     public static string? KeyOf(ViewEvent<CounterEvent> e) => e.Recorded.Stream.Key;
 
-    public static CounterRow? Apply(CounterRow? row, string key, ViewEvent<CounterEvent> e) => new((row?.Total ?? 0) + ((Added)e.Event).Amount);
+    public static CounterRow? Apply(CounterRow? row, string key, ViewEvent<CounterEvent> e) =>
+        ((Added)e.Event).Amount is var amount and not Poison ? new((row?.Total ?? 0) + amount) : throw new InvalidOperationException("This is poison.");
 }
 
 /// <summary>Views in memory whose writes can be made to fail, so that the projections stand still.</summary>
@@ -119,6 +152,10 @@ internal sealed class StoppableViews : IViewStore
     private sealed class StoppableTable<TRow>(StoppableViews views, IViewTable<TRow> inner) : IViewTable<TRow>
         where TRow : class
     {
+        public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
+
+        public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
+
         public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
 
         public Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => inner.ReadRowsAsync(keys, cancellationToken);

@@ -51,6 +51,37 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task an_event_that_is_skipped_is_passed_over_and_the_comparison_with_the_fold_knows_it()
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Cursed());
+        await _bank.AppendAsync("a", new Deposited(5));
+        var table = new InMemoryViewTable<AccountRow>();
+        var loop = Start(table);
+        await SeeAsync(s => s.State == ProjectionState.Stopped);
+        var skipped = new SkippedEvent(new LogPosition(2), "cursed", "ops", _time.GetUtcNow());
+        Assert.True(await table.SkipAsync(skipped, CancellationToken.None));
+        Assert.False(await table.SkipAsync(skipped, CancellationToken.None));
+        loop.Resume();
+
+        Assert.Equal((3L, null), ((await SeeAsync(s => s.State == ProjectionState.Live)).Position.Value, loop.Status.Fault));
+        Assert.Equal(5, table.Rows["a"].Row.Balance);
+        Assert.True((await ViewComparison.RunAsync(Accounts, 1, [skipped], table, _tail, _time, CancellationToken.None)).IsEqual);
+        await Assert.ThrowsAsync<ViewFoldException>(() => ViewComparison.RunAsync(Accounts, 1, [], table, _tail, _time, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task an_event_of_an_unknown_type_can_be_skipped_too()
+    {
+        var (stream, command) = (new StreamId("account", "a"), CommandId.New(TimeProvider.System));
+        await _bank.Log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, [new NewEvent(EventId.Derive(command, stream, 0), "account-split", 1, "{}"u8.ToArray(), new EventMetadata(command).ToJson())])], CancellationToken.None);
+        var table = new InMemoryViewTable<AccountRow>();
+        Start(table);
+        await SeeAsync(s => s.State == ProjectionState.WaitingForNewerProgram);
+        await table.SkipAsync(new SkippedEvent(new LogPosition(1), "written by a program that was taken back", null, _time.GetUtcNow()), CancellationToken.None);
+        Assert.Equal(1, (await SeeAsync(s => s.State == ProjectionState.Live)).Position.Value);
+    }
+
+    [Fact]
     public async Task an_event_of_a_newer_program_is_waited_for_and_never_stops_it()
     {
         var (stream, command) = (new StreamId("account", "a"), CommandId.New(TimeProvider.System));
@@ -111,6 +142,10 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
 
     private sealed class UnavailableTable(InMemoryViewTable<AccountRow> inner) : IViewTable<AccountRow>
     {
+        public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
+
+        public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
+
         public InMemoryViewTable<AccountRow> Inner => inner;
 
         public bool Answers { get; set; }

@@ -232,6 +232,10 @@ public sealed class ProjectionRunnerTests
     private sealed class ForgetfulTable<TRow>(IViewTable<TRow> inner) : IViewTable<TRow>
         where TRow : class
     {
+        public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
+
+        public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
+
         private int _commits;
 
         public int Lost { get; private set; }
