@@ -100,17 +100,39 @@ public sealed class ProjectionClusterTests
         Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
     }
 
+    [Fact]
+    public async Task a_silo_that_defers_its_views_folds_them_when_it_is_told_and_only_those_that_no_other_keeps()
+    {
+        await using var loader = await StartAsync(slices: 4, defers: true);
+        var control = loader.Services.GetRequiredService<ProjectionControl>();
+        await AddAsync(loader, 20);
+        await Task.Delay(TimeSpan.FromSeconds(1.5), TimeProvider.System);
+        Assert.Empty(_views.Kept.Rows);
+
+        await using var second = await StartAsync(slices: 4, beside: loader);
+        await HoldsAsync(20);
+        control.StartDeferred();
+        await Task.Delay(TimeSpan.FromSeconds(1.5), TimeProvider.System);
+        Assert.All(await control.ListAsync(), s => Assert.Equal(second.Silo.SiloAddress, s.Silo));
+
+        await second.DisposeAsync();
+        await AddAsync(loader, 20);
+        await HoldsAsync(40);
+        Assert.All(await control.ListAsync(), s => Assert.Equal(loader.Silo.SiloAddress, s.Silo));
+    }
+
     private static Task AddAsync(TestNode node, int counters) =>
         Task.WhenAll(Enumerable.Range(0, counters).Select(i => node.Grains.GetGrain<ICounterGrain>($"c{i}").AddAsync(1)));
 
     private Task HoldsAsync(int total) => Eventually.Async($"{total} in the rows", () => Task.FromResult(_views.Kept.Rows.Values.Sum(r => r.Row.Total) == total));
 
-    private Task<TestNode> StartAsync(int slices, TestNode? beside = null) => TestNode.StartAsync(
+    private Task<TestNode> StartAsync(int slices, TestNode? beside = null, bool defers = false) => TestNode.StartAsync(
         services =>
         {
             services.AddSingleton<IEventLog>(_ => _log);
             services.AddSingleton<ISnapshotStore>(_snapshots);
             services.AddSingleton<IViewStore>(_views);
+            services.Configure<EventSourcingOptions>(o => o.DefersViews = defers);
         },
         beside: beside,
         views: silo => silo.AddView(Projection.Of<CounterRow, CounterEvent>(), slices));
