@@ -134,6 +134,27 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
     }
 
     /// <inheritdoc/>
+    public async Task IndexAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await PostgresViewStore.ExecuteAsync(connection, PostgresViewStore.LockTables, [], cancellationToken).ConfigureAwait(false);
+            await using var command = new NpgsqlCommand(Statements.HasIndexes, connection) { Parameters = { Value(_sql.View.Table) } };
+            if (await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is false)
+            {
+                await PostgresViewStore.ExecuteAsync(connection, _sql.CreateIndexes, [], cancellationToken).ConfigureAwait(false);
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
+    /// <inheritdoc/>
     public async Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(skipped);

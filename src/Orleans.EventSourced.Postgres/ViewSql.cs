@@ -1,5 +1,8 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Microsoft.EntityFrameworkCore.Migrations.Operations;
 using Npgsql;
 using Orleans.EventSourced.Core.Projections;
 
@@ -22,10 +25,11 @@ internal sealed class ViewSql<TRow>
         var name = $"{PostgresViewStore.Schema}.{View.Table}";
         var names = _columns.Select(c => $"\"{c.Name}\"").ToList();
         Create = $"""
-            {context.Database.GenerateCreateScript()}
+            {Generate(context, o => o is not CreateIndexOperation)}
             create table {name}_tombstones (key text collate "C" primary key, position bigint not null);
             create table {name}_routes (slice int not null, stream text collate "C" not null, key text collate "C", state json not null, primary key (slice, stream));
             """;
+        CreateIndexes = Generate(context, o => o is CreateIndexOperation);
         CreatePlainName = $"create view {PostgresViewStore.Schema}.\"{View.Name}\" as select * from {name}";
         Upsert = $"""
             insert into {name} (key, position, {string.Join(", ", names)})
@@ -54,6 +58,9 @@ internal sealed class ViewSql<TRow>
 
     public string Create { get; }
 
+    /// <summary>The indexes beside the primary key.</summary>
+    public string CreateIndexes { get; }
+
     public string CreatePlainName { get; }
 
     public string Upsert { get; }
@@ -70,6 +77,14 @@ internal sealed class ViewSql<TRow>
 
     /// <summary>The columns of these rows, one array each, in the order of <see cref="Upsert"/>.</summary>
     public IEnumerable<NpgsqlParameter> Arrays(IReadOnlyList<TRow> rows) => _columns.Select(c => c.Array(rows));
+
+    /// <summary>The statements by which EF Core makes the table, or a part of it.</summary>
+    private static string Generate(ViewContext<TRow> context, Func<MigrationOperation, bool> wanted)
+    {
+        var model = context.GetService<IDesignTimeModel>().Model;
+        var operations = context.GetService<IMigrationsModelDiffer>().GetDifferences(null, model.GetRelationalModel());
+        return string.Join('\n', context.GetService<IMigrationsSqlGenerator>().Generate([.. operations.Where(wanted)], model).Select(c => c.CommandText));
+    }
 
     private abstract record Column(string Name, string StoreType)
     {

@@ -108,6 +108,19 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
     }
 
     /// <inheritdoc/>
+    public Task IndexAsync(CancellationToken cancellationToken) => _file.WriteAsync(
+        session =>
+        {
+            if (session.Prepared(Statements.HasIndexes, ("$table", _sql.View.Table)).ExecuteScalar() is 0L)
+            {
+                session.Execute(_sql.CreateIndexes);
+            }
+
+            return true;
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
     public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(skipped);

@@ -56,6 +56,8 @@ internal static class Statements
 
     public static string ReadSkipped => Get("read_skipped");
 
+    public static string HasIndexes => Get("has_indexes");
+
     public static string HasVersions => Get("has_versions");
 
     public static string PruneSnapshots => Get("prune_snapshots");

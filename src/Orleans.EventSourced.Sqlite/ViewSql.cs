@@ -1,5 +1,8 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Metadata;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Microsoft.EntityFrameworkCore.Migrations.Operations;
 using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Sqlite;
@@ -22,10 +25,11 @@ internal sealed class ViewSql<TRow>
         var name = View.Table;
         var names = columns.Select(c => $"\"{c.Name}\"").ToList();
         Create = $"""
-            {context.Database.GenerateCreateScript()}
+            {Generate(context, o => o is not CreateIndexOperation)}
             create table {name}_tombstones (key text not null primary key, position integer not null) strict, without rowid;
             create table {name}_routes (slice integer not null, stream text not null, key text, state text not null, primary key (slice, stream)) strict, without rowid;
             """;
+        CreateIndexes = Generate(context, o => o is CreateIndexOperation);
 
         // What people write (money > 50, order by money, money = 87.1) is right with a binary fraction, and silently wrong with text.
         CreatePlainName = $"create view \"{View.Name}\" as select key, position, {string.Join(", ", columns.Select((c, i) => c.Scale > 0 ? $"{names[i]} / 1e{c.Scale} as {names[i]}" : names[i]))} from {name}";
@@ -51,6 +55,9 @@ internal sealed class ViewSql<TRow>
     public IReadOnlyDictionary<string, string> Columns { get; }
 
     public string Create { get; }
+
+    /// <summary>The indexes beside the primary key.</summary>
+    public string CreateIndexes { get; }
 
     public string CreatePlainName { get; }
 
@@ -80,6 +87,14 @@ internal sealed class ViewSql<TRow>
         {
             parameters[i + 2].Value = _columns[i].Value(change.Row!) ?? DBNull.Value;
         }
+    }
+
+    /// <summary>The statements by which EF Core makes the table, or a part of it.</summary>
+    private static string Generate(ViewContext<TRow> context, Func<MigrationOperation, bool> wanted)
+    {
+        var model = context.GetService<IDesignTimeModel>().Model;
+        var operations = context.GetService<IMigrationsModelDiffer>().GetDifferences(null, model.GetRelationalModel());
+        return string.Join('\n', context.GetService<IMigrationsSqlGenerator>().Generate([.. operations.Where(wanted)], model).Select(c => c.CommandText));
     }
 
     private abstract record Column(string Parameter)

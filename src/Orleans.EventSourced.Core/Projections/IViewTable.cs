@@ -29,6 +29,13 @@ public interface IViewTable<TRow>
     /// <exception cref="LogUnavailableException">Written or not: open again and see.</exception>
     Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Makes the indexes of queries, where they are missing. A table is made without them: rows that are written while a new view catches up with the log would have to be entered into each of
+    /// them, time and again. The runner asks for them when a slice is at the head.
+    /// </summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    Task IndexAsync(CancellationToken cancellationToken);
+
     /// <summary>Keeps that this version of the view passes over an event. False: it does already, and the first reason stays. The table need not be there.</summary>
     /// <exception cref="LogUnavailableException">Kept or not: skip it again.</exception>
     Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken);

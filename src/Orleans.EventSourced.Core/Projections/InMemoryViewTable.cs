@@ -132,6 +132,9 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     }
 
     /// <inheritdoc/>
+    public Task IndexAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
     public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(skipped);

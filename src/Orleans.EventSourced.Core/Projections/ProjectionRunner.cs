@@ -16,6 +16,7 @@ public sealed class ProjectionRunner<TRow>
     private readonly LogTail _tail;
     private LogPosition? _position;
     private HashSet<LogPosition> _skipped = [];
+    private bool _indexed;
 
     /// <param name="projection">The view.</param>
     /// <param name="slice">The share of its rows.</param>
@@ -39,6 +40,12 @@ public sealed class ProjectionRunner<TRow>
         {
             var from = _position ??= await OpenAsync(cancellationToken).ConfigureAwait(false);
             var page = await _tail.ReadAsync(from, cancellationToken).ConfigureAwait(false);
+            if (page.Events.Count < _tail.PageEvents && !_indexed)
+            {
+                await _table.IndexAsync(cancellationToken).ConfigureAwait(false);
+                _indexed = true;
+            }
+
             if (page.Events.Count == 0)
             {
                 return new ProjectionStep.AtHead(from);
@@ -63,6 +70,7 @@ public sealed class ProjectionRunner<TRow>
     private async Task<LogPosition> OpenAsync(CancellationToken cancellationToken)
     {
         var position = await _table.OpenAsync(_slice, cancellationToken).ConfigureAwait(false);
+        _indexed = false;
         _skipped = [.. from s in await _table.ReadSkippedAsync(cancellationToken).ConfigureAwait(false) select s.Position];
         var head = (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
         return position <= head

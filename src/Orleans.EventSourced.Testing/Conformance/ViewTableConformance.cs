@@ -67,6 +67,23 @@ public abstract partial class ViewTableConformance
     }
 
     [Fact]
+    public async Task indexes_are_made_once_however_often_and_by_however_many_they_are_asked_for()
+    {
+        var store = await StoreAsync();
+        var table = store.Table<EveryColumn>();
+        await table.IndexAsync(Token);
+        await table.OpenAsync(Slice.Whole, Token);
+        await CommitAsync(table, 0, 1, [new("a", Row, new(1))]);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => store.Table<EveryColumn>().IndexAsync(Token)));
+        await table.IndexAsync(Token);
+        await CommitAsync(table, 1, 2, [new("a", Row with { Number = 5 }, new(2))]);
+        Assert.Equal(5, (await table.ReadRowsAsync(["a"], Token))["a"].Number);
+        Assert.True(await store.DropAsync(ViewId.Of(typeof(EveryColumn)), Token));
+        await table.OpenAsync(Slice.Whole, Token);
+        await table.IndexAsync(Token);
+    }
+
+    [Fact]
     public async Task events_to_be_passed_over_are_kept_with_the_first_reason_and_outlive_the_table()
     {
         var store = await StoreAsync();

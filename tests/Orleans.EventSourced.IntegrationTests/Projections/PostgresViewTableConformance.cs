@@ -45,6 +45,18 @@ public sealed class PostgresViewTableConformance(PostgresFixture postgres) : Vie
         Assert.Single(await store.ReadCheckpointsAsync(CancellationToken.None));
     }
 
+    [Fact]
+    public async Task a_table_gets_its_indexes_when_they_are_asked_for_and_not_before()
+    {
+        const string Indexes = "select coalesce(string_agg(indexdef, ';' order by indexname), '') from pg_indexes where schemaname = 'es_views' and tablename = 'conformance_v3' and indexname not like 'PK%'";
+        var table = (await StoreAsync()).Table<EveryColumn>();
+        await table.OpenAsync(Slice.Whole, CancellationToken.None);
+        Assert.Equal("", await ScalarAsync(Indexes));
+        await table.IndexAsync(CancellationToken.None);
+        var made = await ScalarAsync(Indexes);
+        Assert.All(["(\"position\")", "(money, key)", "(occurred_at, key)"], columns => Assert.Contains(columns, made, StringComparison.Ordinal));
+    }
+
     protected override async Task<IViewStore> StoreAsync()
     {
         _stores.Add(new PostgresViewStore(_options ??= await PostgresConformance.MigratedAsync(postgres)));

@@ -174,6 +174,8 @@ internal sealed class StoppableViews : IViewStore
     private sealed class StoppableTable<TRow>(StoppableViews views, IViewTable<TRow> inner) : IViewTable<TRow>
         where TRow : class
     {
+        public Task IndexAsync(CancellationToken cancellationToken) => inner.IndexAsync(cancellationToken);
+
         public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
 
         public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);

@@ -42,6 +42,18 @@ public sealed class SqliteViewTableConformance : ViewTableConformance, IAsyncDis
     }
 
     [Fact]
+    public async Task a_table_gets_its_indexes_when_they_are_asked_for_and_not_before()
+    {
+        const string Indexes = "select coalesce(group_concat(sql, ';'), '') from sqlite_master where type = 'index' and tbl_name = 'conformance_v3' and sql is not null";
+        var table = (await StoreAsync()).Table<EveryColumn>();
+        await table.OpenAsync(Slice.Whole, CancellationToken.None);
+        Assert.Equal("", Scalar(Indexes));
+        await table.IndexAsync(CancellationToken.None);
+        var made = Scalar(Indexes);
+        Assert.All(["(\"position\")", "(\"money\", \"key\")", "(\"occurred_at\", \"key\")"], columns => Assert.Contains(columns, made, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task instants_are_text_in_the_order_of_time()
     {
         var table = (await StoreAsync()).Table<EveryColumn>();

@@ -142,6 +142,8 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
 
     private sealed class UnavailableTable(InMemoryViewTable<AccountRow> inner) : IViewTable<AccountRow>
     {
+        public Task IndexAsync(CancellationToken cancellationToken) => inner.IndexAsync(cancellationToken);
+
         public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
 
         public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);

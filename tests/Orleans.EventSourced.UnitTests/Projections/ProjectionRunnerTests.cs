@@ -232,6 +232,8 @@ public sealed class ProjectionRunnerTests
     private sealed class ForgetfulTable<TRow>(IViewTable<TRow> inner) : IViewTable<TRow>
         where TRow : class
     {
+        public Task IndexAsync(CancellationToken cancellationToken) => inner.IndexAsync(cancellationToken);
+
         public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
 
         public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
