@@ -38,12 +38,15 @@ internal static class PostgresErrors
         _ => new LogUnavailableException("PostgreSQL could not answer a read.", e),
     };
 
-    /// <summary>An error while a table of a view is dropped: it was rolled back, or its reply was lost.</summary>
+    /// <summary>An error while tables of views are dropped or change hands: it was rolled back, or its reply was lost.</summary>
     public static LogException OnDrop(Exception e) => e switch
     {
         PostgresException { SqlState: "2BP01" } p => new LogRequestRefusedException($"PostgreSQL drops no table that something else hangs on ({p.SqlState} {p.MessageText}).", p),
         _ => OnRead(e),
     };
+
+    /// <summary>Whether a table that a statement names is not there.</summary>
+    public static bool IsMissingTable(PostgresException e) => e.SqlState == "42P01";
 
     /// <summary>Whether an exception is the database's or the network's, and not a fault of this program.</summary>
     public static bool IsStoreError(Exception e) => e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException;

@@ -5,52 +5,83 @@ using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Postgres;
 
-/// <summary>Reads the rows of one version of one view in PostgreSQL. Safe for concurrent use.</summary>
+/// <summary>Reads the rows of one version of one view in PostgreSQL, of the table that has a role. Safe for concurrent use.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-internal sealed class PostgresViewReader<TRow>(NpgsqlDataSource source) : IViewReader<TRow>
+internal sealed class PostgresViewReader<TRow>(PostgresEditions<TRow> editions, ViewRole role) : IViewReader<TRow>
     where TRow : class
 {
-    private static readonly ViewId View = ViewId.Of(typeof(TRow));
+    private const int MaxLooks = 5;
+    private readonly string _role = PostgresViewStore.NameOf(role);
 
-    // One statement, so that row and checkpoint are of one moment.
-    private static readonly Func<ViewContext<TRow>, string, int, int, string, IAsyncEnumerable<Found>> One = EF.CompileAsyncQuery((ViewContext<TRow> context, string view, int version, int slice, string key) =>
-        from checkpoint in context.Set<CheckpointRow>()
-        where checkpoint.View == view && checkpoint.Version == version && checkpoint.Slice == slice
-        from row in context.Set<TRow>().Where(r => EF.Property<string>(r, ViewContext<TRow>.Key) == key).DefaultIfEmpty()
-        select new Found(row, row == null ? 0 : EF.Property<long>(row, ViewContext<TRow>.Position), checkpoint.Position));
-
-    private readonly DbContextOptions _mapping = new DbContextOptionsBuilder().UseNpgsql(source).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking).Options;
+    // The table that had the role when it was last looked for; whether it still has it, each statement asks.
+    private volatile PostgresViewEdition<TRow>? _found;
 
     /// <inheritdoc/>
-    public async Task<RowReading<TRow>> ReadAsync(string key, Slice slice, CancellationToken cancellationToken)
-    {
-        try
+    public Task<RowReading<TRow>> ReadAsync(string key, Slice slice, CancellationToken cancellationToken) => ReadAsync(
+        async edition =>
         {
-            await using var context = new ViewContext<TRow>(_mapping);
-            await foreach (var (row, position, reflects) in One(context, View.Name, View.Version, slice.Index, key).WithCancellation(cancellationToken).ConfigureAwait(false))
+            await using var context = edition.Context();
+            await foreach (var (row, position, reflects) in edition.One(context, _role, slice.Index, key).WithCancellation(cancellationToken).ConfigureAwait(false))
             {
                 return new RowReading<TRow>(row is null ? null : new KeyedRow<TRow> { Key = key, Position = position, Row = row }, new LogPosition(reflects));
             }
 
-            return new RowReading<TRow>(null, LogPosition.Start);
-        }
-        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
-        {
-            throw PostgresErrors.OnRead(e);
-        }
-    }
+            return null;
+        },
+        new RowReading<TRow>(null, LogPosition.Start),
+        cancellationToken);
 
     /// <inheritdoc/>
-    public async Task<RowPage<TRow>> QueryAsync(RowQueryPlan<TRow> plan, CancellationToken cancellationToken)
+    public Task<RowPage<TRow>> QueryAsync(RowQueryPlan<TRow> plan, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(plan);
+        var view = PostgresViewEdition<TRow>.View;
+        return ReadAsync(
+            async edition =>
+            {
+                // First how far the rows reach, then the rows: by then they may reach further, never less far.
+                await using var context = edition.Context();
+                var reflects = await context.Set<CheckpointRow>()
+                    .Where(c => c.View == view.Name && c.Version == view.Version && c.Role == _role && c.Edition == edition.Number)
+                    .MinAsync(c => (long?)c.Position, cancellationToken).ConfigureAwait(false);
+                return reflects is { } position ? plan.Page(await plan.Over(context.Rows).ToListAsync(cancellationToken).ConfigureAwait(false), new LogPosition(position)) : null;
+            },
+            plan.Page([], LogPosition.Start),
+            cancellationToken);
+    }
+
+    /// <summary>Reads from the table that has the role. Null from <paramref name="read"/>: it has not, or not what was asked for.</summary>
+    private async Task<T> ReadAsync<T>(Func<PostgresViewEdition<TRow>, Task<T?>> read, T nothing, CancellationToken cancellationToken)
+        where T : class
+    {
         try
         {
-            // First how far the rows reach, then the rows: by then they may reach further, never less far.
-            await using var context = new ViewContext<TRow>(_mapping);
-            var reflects = await context.Set<CheckpointRow>().Where(c => c.View == View.Name && c.Version == View.Version).MinAsync(c => (long?)c.Position, cancellationToken).ConfigureAwait(false);
-            var rows = reflects is null ? [] : await plan.Over(context.Rows).ToListAsync(cancellationToken).ConfigureAwait(false);
-            return plan.Page(rows, new LogPosition(reflects ?? 0));
+            for (var look = 1; ; look++)
+            {
+                var edition = _found ?? await FindAsync(cancellationToken).ConfigureAwait(false);
+                if (edition is null)
+                {
+                    return nothing;
+                }
+
+                try
+                {
+                    if (await read(edition).ConfigureAwait(false) is { } answer)
+                    {
+                        return answer;
+                    }
+                }
+                catch (PostgresException e) when (PostgresErrors.IsMissingTable(e) && look < MaxLooks)
+                {
+                    // It retired and was dropped since it was found.
+                }
+
+                _found = null;
+                if (look == MaxLooks || (await FindAsync(cancellationToken).ConfigureAwait(false))?.Number == edition.Number)
+                {
+                    return nothing;
+                }
+            }
         }
         catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
         {
@@ -58,5 +89,10 @@ internal sealed class PostgresViewReader<TRow>(NpgsqlDataSource source) : IViewR
         }
     }
 
-    private sealed record Found(TRow? Row, long Position, long Reflects);
+    private async Task<PostgresViewEdition<TRow>?> FindAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await editions.Source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        var found = await PostgresEditions<TRow>.FindAsync(connection, role, cancellationToken).ConfigureAwait(false);
+        return _found = found is { Number: var number } ? editions.Of(number) : null;
+    }
 }

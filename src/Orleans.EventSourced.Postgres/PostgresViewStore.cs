@@ -9,8 +9,11 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
 {
     internal const string Schema = "es_views";
 
-    /// <summary>Held until the commit by whoever makes or drops a table, so that runners that start together make it once.</summary>
+    /// <summary>Held until the commit by whoever makes or drops a table, or gives it another role.</summary>
     internal const string LockTables = "select pg_catalog.pg_advisory_xact_lock(7306093021735223395)";
+
+    /// <summary>Held until the commit by who relies on which tables there are.</summary>
+    internal const string ShareTables = "select pg_catalog.pg_advisory_xact_lock_shared(7306093021735223395)";
 
     private readonly NpgsqlDataSource _source;
 
@@ -22,12 +25,16 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public IViewTable<TRow> Table<TRow>()
-        where TRow : class => new PostgresViewTable<TRow>(_source);
+    public IViewTable<TRow> Table<TRow>(ViewRole role = ViewRole.Live)
+        where TRow : class => new PostgresViewTable<TRow>(new PostgresEditions<TRow>(_source), role);
 
     /// <inheritdoc/>
-    public IViewReader<TRow> Reader<TRow>()
-        where TRow : class => new PostgresViewReader<TRow>(_source);
+    public IViewReader<TRow> Reader<TRow>(ViewRole role = ViewRole.Live)
+        where TRow : class => new PostgresViewReader<TRow>(new PostgresEditions<TRow>(_source), role);
+
+    /// <inheritdoc/>
+    public IViewEditions Editions<TRow>()
+        where TRow : class => new PostgresViewEditions<TRow>(new PostgresEditions<TRow>(_source));
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken)
@@ -44,7 +51,9 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
                     new Slice(reader.GetInt32(2), reader.GetInt32(3)),
                     new LogPosition(reader.GetInt64(4)),
                     reader.GetFieldValue<DateTimeOffset>(5),
-                    reader.GetBoolean(6)));
+                    RoleOf(reader.GetString(6)),
+                    reader.GetInt32(7),
+                    reader.GetBoolean(8)));
             }
 
             return checkpoints;
@@ -64,18 +73,16 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await ExecuteAsync(connection, LockTables, [], cancellationToken).ConfigureAwait(false);
 
-            // A runner holds the row of its checkpoint before it wants the table: in the other order the two would wait for each other.
-            if (await ExecuteAsync(connection, Statements.DeleteCheckpoints, [Value(view.Name), Value(view.Version)], cancellationToken).ConfigureAwait(false) == 0)
-            {
-                return false;
-            }
-
             if (await ExecuteAsync(connection, Statements.DeleteLive, [Value(view.Name), Value(view.Version)], cancellationToken).ConfigureAwait(false) == 1)
             {
                 await DropPlainNameAsync(connection, view, cancellationToken).ConfigureAwait(false);
             }
 
-            await ExecuteAsync(connection, $"drop table {Schema}.{view.Table}, {Schema}.{view.Table}_tombstones, {Schema}.{view.Table}_routes", [], cancellationToken).ConfigureAwait(false);
+            if (!await DropTablesAsync(connection, view, null, cancellationToken).ConfigureAwait(false))
+            {
+                return false;
+            }
+
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             return true;
         }
@@ -95,16 +102,50 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    internal static NpgsqlParameter Value<T>(T value) => new NpgsqlParameter<T> { TypedValue = value };
+
+    /// <summary>A role, as the checkpoints name it.</summary>
+    internal static string NameOf(ViewRole role) => role switch
+    {
+        ViewRole.Live => "live",
+        ViewRole.Building => "building",
+        ViewRole.Retired => "retired",
+        _ => throw new ArgumentOutOfRangeException(nameof(role), role, "No such role."),
+    };
+
+    internal static ViewRole RoleOf(string name) => Enum.Parse<ViewRole>(name, ignoreCase: true);
+
+    /// <summary>Drops the tables of a version, all or the one in a role, under the lock of all tables. False: there is none. Runners hold the row of a checkpoint before they want the table: so does this.</summary>
+    internal static async Task<bool> DropTablesAsync(NpgsqlConnection connection, ViewId view, ViewRole? role, CancellationToken cancellationToken)
+    {
+        var dropped = new List<int>();
+        await using (var command = new NpgsqlCommand(Statements.DeleteCheckpoints, connection))
+        {
+            command.Parameters.AddRange((NpgsqlParameter[])[Value(view.Name), Value(view.Version), Value(role is { } r ? NameOf(r) : null)]);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                dropped.Add(reader.GetInt32(0));
+            }
+        }
+
+        foreach (var table in dropped.Select(n => $"{Schema}.{ViewEdition.TableOf(view, n)}"))
+        {
+            await ExecuteAsync(connection, $"drop table {table}, {table}_tombstones, {table}_routes", [], cancellationToken).ConfigureAwait(false);
+        }
+
+        return dropped.Count > 0;
+    }
+
     private static async Task DropPlainNameAsync(NpgsqlConnection connection, ViewId view, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Statements.HasVersions, connection) { Parameters = { Value(view.Name) } };
+        await using var command = new NpgsqlCommand(Statements.HasVersions, connection) { Parameters = { Value(view.Name), Value(view.Version) } };
         if (await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true)
         {
-            throw new LogRequestRefusedException($"{view} is the live version of its view, which has others: drop those first.");
+            throw new LogRequestRefusedException($"{view} is the version shown of its view, which has others: drop those first.");
         }
 
         await ExecuteAsync(connection, $"drop view {Schema}.\"{view.Name}\"", [], cancellationToken).ConfigureAwait(false);
     }
 
-    private static NpgsqlParameter Value<T>(T value) => new NpgsqlParameter<T> { TypedValue = value };
 }

@@ -6,42 +6,26 @@ using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Postgres;
 
-/// <summary>The table of one version of one view in PostgreSQL, in schema <c>es_views</c>. Safe for concurrent use.</summary>
+/// <summary>The table of one version of one view that is there in one role, in PostgreSQL, in schema <c>es_views</c>. Safe for concurrent use.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
+internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, ViewRole role) : IViewTable<TRow>
     where TRow : class
 {
-    private readonly NpgsqlDataSource _source;
-    private readonly DbContextOptions _mapping;
-    private readonly ViewSql<TRow> _sql;
+    private static readonly ViewId View = PostgresViewEdition<TRow>.View;
+    private readonly NpgsqlDataSource _source = editions.Source;
 
-    public PostgresViewTable(NpgsqlDataSource source)
-    {
-        _source = source;
-        _mapping = new DbContextOptionsBuilder().UseNpgsql(_source).Options;
-        using var context = new ViewContext<TRow>(_mapping);
-        _sql = new ViewSql<TRow>(context);
-    }
+    // Which one the rows and routes are read from. A commit says itself which one it means; one that was folded from rows of another table writes nothing.
+    private volatile PostgresViewEdition<TRow>? _opened;
 
     /// <inheritdoc/>
-    public async Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken)
+    public async Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken)
     {
         try
         {
             await using var connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-            if (await ReadColumnsAsync(connection, cancellationToken).ConfigureAwait(false) is { Count: > 0 } found)
-            {
-                ViewColumn.RequireSame(_sql.View, _sql.Columns, found);
-            }
-            else
-            {
-                await CreateAsync(connection, cancellationToken).ConfigureAwait(false);
-            }
-
-            var position = await CheckpointAsync(connection, slice, cancellationToken).ConfigureAwait(false);
-            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-            return position;
+            return await OpenAsync(connection, slice, cancellationToken).ConfigureAwait(false) is { } opened ? opened
+                : role != ViewRole.Live ? null
+                : await CreateAsync(connection, slice, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
         {
@@ -56,7 +40,7 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
         var wanted = keys.ToArray();
         try
         {
-            await using var context = new ViewContext<TRow>(_mapping);
+            await using var context = Opened.Context();
             var rows = new Dictionary<string, TRow>(wanted.Length, StringComparer.Ordinal);
             var query = context.Set<TRow>().AsNoTracking()
                 .Where(r => wanted.Contains(EF.Property<string>(r, ViewContext<TRow>.Key)))
@@ -80,7 +64,7 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
         ArgumentNullException.ThrowIfNull(streams);
         try
         {
-            await using var command = _source.CreateCommand(_sql.ReadRoutes);
+            await using var command = _source.CreateCommand(Opened.Sql.ReadRoutes);
             command.Parameters.AddRange(new NpgsqlParameter[] { new NpgsqlParameter<int> { TypedValue = slice.Index }, new NpgsqlParameter<string[]> { TypedValue = [.. streams.Select(s => s.Value)] } });
             await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             var routes = new Dictionary<StreamId, ViewRoute>(streams.Count);
@@ -109,14 +93,17 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
             var checkpoint = Add(
                 batch,
                 Statements.MoveCheckpoint,
-                Value(_sql.View.Name),
-                Value(_sql.View.Version),
+                Value(View.Name),
+                Value(View.Version),
+                Value(PostgresViewStore.NameOf(role)),
+                Value(commit.Edition),
                 Value(commit.Slice.Index),
                 Value(commit.Slice.Count),
                 Value(commit.Expected.Value),
                 Value(commit.Next.Value));
-            AddRows(batch, commit.Rows);
-            AddRoutes(batch, commit);
+            var sql = editions.Of(commit.Edition).Sql;
+            AddRows(batch, sql, commit.Rows);
+            AddRoutes(batch, sql, commit);
             await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             if (checkpoint.RecordsAffected != 1)
             {
@@ -126,6 +113,11 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
 
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             return true;
+        }
+        catch (PostgresException e) when (PostgresErrors.IsMissingTable(e))
+        {
+            // It was given up or dropped; its checkpoint went with it, and everything that this transaction did.
+            return false;
         }
         catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
         {
@@ -141,10 +133,16 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
             await using var connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await PostgresViewStore.ExecuteAsync(connection, PostgresViewStore.LockTables, [], cancellationToken).ConfigureAwait(false);
-            await using var command = new NpgsqlCommand(Statements.HasIndexes, connection) { Parameters = { Value(_sql.View.Table) } };
+            if (await PostgresEditions<TRow>.FindAsync(connection, role, cancellationToken).ConfigureAwait(false) is not { Number: var number })
+            {
+                return;
+            }
+
+            var edition = editions.Of(number);
+            await using var command = new NpgsqlCommand(Statements.HasIndexes, connection) { Parameters = { Value(edition.Table) } };
             if (await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is false)
             {
-                await PostgresViewStore.ExecuteAsync(connection, _sql.CreateIndexes, [], cancellationToken).ConfigureAwait(false);
+                await PostgresViewStore.ExecuteAsync(connection, edition.Sql.CreateIndexes, [], cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
         }
@@ -162,7 +160,7 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
         {
             await using var command = _source.CreateCommand(Statements.InsertSkipped);
             command.Parameters.AddRange(
-                new[] { Value(_sql.View.Name), Value(_sql.View.Version), Value(skipped.Position.Value), Value(skipped.Reason), Value(skipped.Actor), Value(skipped.SkippedAt.ToUniversalTime()) });
+                new[] { Value(View.Name), Value(View.Version), Value(skipped.Position.Value), Value(skipped.Reason), Value(skipped.Actor), Value(skipped.SkippedAt.ToUniversalTime()) });
             return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
         }
         catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
@@ -177,7 +175,7 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
         try
         {
             await using var command = _source.CreateCommand(Statements.ReadSkipped);
-            command.Parameters.AddRange(new[] { Value(_sql.View.Name), Value(_sql.View.Version) });
+            command.Parameters.AddRange(new[] { Value(View.Name), Value(View.Version) });
             await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             var skipped = new List<SkippedEvent>();
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -193,27 +191,61 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
         }
     }
 
-    /// <summary>Makes the table and, with the first version of its view, the plain name; nothing where another runner was first.</summary>
-    private async Task CreateAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
-    {
-        await PostgresViewStore.ExecuteAsync(connection, PostgresViewStore.LockTables, [], cancellationToken).ConfigureAwait(false);
-        if (await ReadColumnsAsync(connection, cancellationToken).ConfigureAwait(false) is { Count: > 0 } found)
-        {
-            ViewColumn.RequireSame(_sql.View, _sql.Columns, found);
-            return;
-        }
+    private PostgresViewEdition<TRow> Opened => _opened ?? throw new InvalidOperationException($"The table of view {View} was not opened.");
 
-        await PostgresViewStore.ExecuteAsync(connection, _sql.Create, [], cancellationToken).ConfigureAwait(false);
-        if (await PostgresViewStore.ExecuteAsync(connection, Statements.InsertLive, [Value(_sql.View.Name), Value(_sql.View.Version)], cancellationToken).ConfigureAwait(false) == 1)
-        {
-            await PostgresViewStore.ExecuteAsync(connection, _sql.CreatePlainName, [], cancellationToken).ConfigureAwait(false);
-        }
+    /// <summary>Opens the table that has the role. It may not change hands meanwhile, and a slice may not be made of one that did.</summary>
+    private async Task<OpenedSlice?> OpenAsync(NpgsqlConnection connection, Slice slice, CancellationToken cancellationToken)
+    {
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await PostgresViewStore.ExecuteAsync(connection, PostgresViewStore.ShareTables, [], cancellationToken).ConfigureAwait(false);
+        var opened = await OpenFoundAsync(connection, slice, cancellationToken).ConfigureAwait(false);
+        await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return opened;
     }
 
-    /// <summary>The columns of the table that is there; none: there is no table.</summary>
-    private async Task<IReadOnlyDictionary<string, string>> ReadColumnsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>Makes the live table and, with the first version of its view, the plain name; nothing where another runner was first.</summary>
+    private async Task<OpenedSlice?> CreateAsync(NpgsqlConnection connection, Slice slice, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Statements.ReadColumns, connection) { Parameters = { Value(_sql.View.Table) } };
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await PostgresViewStore.ExecuteAsync(connection, PostgresViewStore.LockTables, [], cancellationToken).ConfigureAwait(false);
+        var opened = await OpenFoundAsync(connection, slice, cancellationToken).ConfigureAwait(false);
+        if (opened is null)
+        {
+            var made = await PostgresViewEditions<TRow>.MakeAsync(connection, editions, ViewEdition.FirstReason, null, cancellationToken).ConfigureAwait(false);
+            if (await PostgresViewStore.ExecuteAsync(connection, Statements.InsertLive, [Value(View.Name), Value(View.Version)], cancellationToken).ConfigureAwait(false) == 1)
+            {
+                await PostgresViewStore.ExecuteAsync(connection, editions.Of(made.Number).Sql.CreatePlainName, [], cancellationToken).ConfigureAwait(false);
+            }
+
+            opened = await OpenAsync(connection, made.Number, slice, cancellationToken).ConfigureAwait(false);
+        }
+
+        await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return opened;
+    }
+
+    private async Task<OpenedSlice?> OpenFoundAsync(NpgsqlConnection connection, Slice slice, CancellationToken cancellationToken)
+    {
+        if (await PostgresEditions<TRow>.FindAsync(connection, role, cancellationToken).ConfigureAwait(false) is not { Number: var number })
+        {
+            return null;
+        }
+
+        var found = await ReadColumnsAsync(connection, editions.Of(number).Table, cancellationToken).ConfigureAwait(false);
+        ViewColumn.RequireSame(View, editions.Of(number).Sql.Columns, found);
+        return await OpenAsync(connection, number, slice, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<OpenedSlice> OpenAsync(NpgsqlConnection connection, int number, Slice slice, CancellationToken cancellationToken)
+    {
+        var position = await CheckpointAsync(connection, number, slice, cancellationToken).ConfigureAwait(false);
+        _opened = editions.Of(number);
+        return new OpenedSlice(number, position);
+    }
+
+    private static async Task<IReadOnlyDictionary<string, string>> ReadColumnsAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Statements.ReadColumns, connection) { Parameters = { Value(table) } };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         var columns = new Dictionary<string, string>(StringComparer.Ordinal);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -225,42 +257,45 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
     }
 
     /// <summary>The checkpoint of the slice, made where it is missing.</summary>
-    private async Task<LogPosition> CheckpointAsync(NpgsqlConnection connection, Slice slice, CancellationToken cancellationToken)
+    private async Task<LogPosition> CheckpointAsync(NpgsqlConnection connection, int number, Slice slice, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection) { Parameters = { Value(_sql.View.Name), Value(_sql.View.Version), Value(slice.Index), Value(slice.Count) } };
+        await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection)
+        {
+            Parameters = { Value(View.Name), Value(View.Version), Value(PostgresViewStore.NameOf(role)), Value(number), Value(slice.Index), Value(slice.Count) },
+        };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
-        return !isThisLog ? throw new LogMisconfiguredException($"The table of view {_sql.View} was folded from another log.")
-            : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {_sql.View} is divided into {slices} slices, not into {slice.Count}.")
+        return !isThisLog ? throw new LogMisconfiguredException($"The table of view {View} was folded from another log.")
+            : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {View} is divided into {slices} slices, not into {slice.Count}.")
             : new LogPosition(position);
     }
 
-    private void AddRows(NpgsqlBatch batch, IReadOnlyList<RowChange<TRow>> changes)
+    private static void AddRows(NpgsqlBatch batch, ViewSql<TRow> sql, IReadOnlyList<RowChange<TRow>> changes)
     {
         var kept = changes.Where(c => c.Row is not null).ToList();
         if (kept.Count > 0)
         {
             var keys = kept.Select(c => c.Key).ToArray();
-            Add(batch, _sql.Upsert, [Value(keys), Value(kept.Select(c => c.Position.Value).ToArray()), .. _sql.Arrays(kept.ConvertAll(c => c.Row!))]);
-            Add(batch, _sql.Revive, Value(keys));
+            Add(batch, sql.Upsert, [Value(keys), Value(kept.Select(c => c.Position.Value).ToArray()), .. sql.Arrays(kept.ConvertAll(c => c.Row!))]);
+            Add(batch, sql.Revive, Value(keys));
         }
 
         var gone = changes.Where(c => c.Row is null).ToList();
         if (gone.Count > 0)
         {
-            Add(batch, _sql.Delete, Value(gone.Select(c => c.Key).ToArray()), Value(gone.Select(c => c.Position.Value).ToArray()));
+            Add(batch, sql.Delete, Value(gone.Select(c => c.Key).ToArray()), Value(gone.Select(c => c.Position.Value).ToArray()));
         }
     }
 
-    private void AddRoutes(NpgsqlBatch batch, ViewCommit<TRow> commit)
+    private static void AddRoutes(NpgsqlBatch batch, ViewSql<TRow> sql, ViewCommit<TRow> commit)
     {
         var kept = commit.Routes.Where(r => r.Route is not null).ToList();
         if (kept.Count > 0)
         {
             Add(
                 batch,
-                _sql.UpsertRoutes,
+                sql.UpsertRoutes,
                 Value(commit.Slice.Index),
                 Value(kept.Select(r => r.Stream.Value).ToArray()),
                 Value(kept.Select(r => r.Route!.Key).ToArray()),
@@ -270,7 +305,7 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
         var forgotten = commit.Routes.Where(r => r.Route is null).Select(r => r.Stream.Value).ToArray();
         if (forgotten.Length > 0)
         {
-            Add(batch, _sql.ForgetRoutes, Value(commit.Slice.Index), Value(forgotten));
+            Add(batch, sql.ForgetRoutes, Value(commit.Slice.Index), Value(forgotten));
         }
     }
 
@@ -286,5 +321,5 @@ internal sealed class PostgresViewTable<TRow> : IViewTable<TRow>
         return command;
     }
 
-    private static NpgsqlParameter Value<T>(T value) => new NpgsqlParameter<T> { TypedValue = value };
+    private static NpgsqlParameter Value<T>(T value) => PostgresViewStore.Value(value);
 }

@@ -40,6 +40,26 @@ internal static class Statements
 
     public static string ReadColumns => Get("read_columns");
 
+    public static string FindEdition => Get("find_edition");
+
+    public static string InsertEdition => Get("insert_edition");
+
+    public static string InsertBuilding => Get("insert_building");
+
+    public static string ReadEditions => Get("read_editions");
+
+    public static string LockCheckpoints => Get("lock_checkpoints");
+
+    public static string ChangeRole => Get("change_role");
+
+    public static string UpdateLive => Get("update_live");
+
+    public static string IsLive => Get("is_live");
+
+    public static string ReadGrants => Get("read_grants");
+
+    public static string ReadDependents => Get("read_dependents");
+
     public static string InsertLive => Get("insert_live");
 
     public static string DeleteLive => Get("delete_live");

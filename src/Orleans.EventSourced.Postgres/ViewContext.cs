@@ -1,11 +1,24 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Postgres;
 
-/// <summary>EF Core's mapping of one view: the columns of the row, and beside them its key and the position of the last event folded into it.</summary>
+/// <summary>What tells the mapping of one table from that of another with the same rows.</summary>
+internal interface IViewContext
+{
+    string Table { get; }
+}
+
+/// <summary>One model for each table, not only for each class of rows.</summary>
+internal sealed class ViewModelKeys : IModelCacheKeyFactory
+{
+    public object Create(DbContext context, bool designTime) => (context.GetType(), ((IViewContext)context).Table, designTime);
+}
+
+/// <summary>EF Core's mapping of one table of a view: the columns of the row, and beside them its key and the position of the last event folded into it.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(options)
+internal sealed class ViewContext<TRow>(DbContextOptions options, string table) : DbContext(options), IViewContext
     where TRow : class
 {
     public const string Key = "key";
@@ -14,6 +27,8 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
     // What a 64-bit integer holds, as all tables keep decimals no greater.
     private const int Precision = 19;
 
+    public string Table => table;
+
     /// <summary>The rows, to be queried.</summary>
     public IQueryable<KeyedRow<TRow>> Rows =>
         Set<TRow>().AsNoTracking().Select(r => new KeyedRow<TRow> { Key = EF.Property<string>(r, Key), Position = EF.Property<long>(r, Position), Row = r });
@@ -21,7 +36,7 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         var row = modelBuilder.Entity<TRow>();
-        row.ToTable(ViewId.Of(typeof(TRow)).Table, PostgresViewStore.Schema);
+        row.ToTable(table, PostgresViewStore.Schema);
         row.Property<string>(Key).HasColumnName(Key).HasColumnOrder(0).UseCollation("C");
         row.Property<long>(Position).HasColumnName(Position).HasColumnOrder(1);
         row.HasKey(Key);
@@ -54,6 +69,8 @@ internal sealed class ViewContext<TRow>(DbContextOptions options) : DbContext(op
         checkpoint.HasNoKey().ToView("checkpoints", PostgresViewStore.Schema);
         checkpoint.Property(c => c.View).HasColumnName("view");
         checkpoint.Property(c => c.Version).HasColumnName("version");
+        checkpoint.Property(c => c.Role).HasColumnName("role");
+        checkpoint.Property(c => c.Edition).HasColumnName("edition");
         checkpoint.Property(c => c.Slice).HasColumnName("slice");
         checkpoint.Property(c => c.Position).HasColumnName("position");
     }
@@ -65,6 +82,10 @@ internal sealed class CheckpointRow
     public string View { get; init; } = "";
 
     public int Version { get; init; }
+
+    public string Role { get; init; } = "";
+
+    public int Edition { get; init; }
 
     public int Slice { get; init; }
 

@@ -8,7 +8,7 @@ using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Postgres;
 
-/// <summary>The statements of one view's table. Names come from <see cref="ViewId"/> and <see cref="ViewColumn"/>, whose names are without quotation marks, and are quoted; values are parameters.</summary>
+/// <summary>The statements of one table of a view. Names come from <see cref="ViewId"/> and <see cref="ViewColumn"/>, whose names are without quotation marks, and are quoted; values are parameters.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
 internal sealed class ViewSql<TRow>
     where TRow : class
@@ -22,7 +22,8 @@ internal sealed class ViewSql<TRow>
         View = ViewId.Of(typeof(TRow));
         Columns = entity.GetProperties().ToDictionary(p => p.GetColumnName(table)!, p => p.GetColumnType(table) + (p.IsColumnNullable(table) ? "" : " not null"), StringComparer.Ordinal);
         _columns = [.. ViewColumn.Of(typeof(TRow)).Select(c => Column.Of(c, entity.FindProperty(c.Property)!.GetColumnType(table)!))];
-        var name = $"{PostgresViewStore.Schema}.{View.Table}";
+        var name = $"{PostgresViewStore.Schema}.{context.Table}";
+        Table = context.Table;
         var names = _columns.Select(c => $"\"{c.Name}\"").ToList();
         Create = $"""
             {Generate(context, o => o is not CreateIndexOperation)}
@@ -30,7 +31,7 @@ internal sealed class ViewSql<TRow>
             create table {name}_routes (slice int not null, stream text collate "C" not null, key text collate "C", state json not null, primary key (slice, stream));
             """;
         CreateIndexes = Generate(context, o => o is CreateIndexOperation);
-        CreatePlainName = $"create view {PostgresViewStore.Schema}.\"{View.Name}\" as select * from {name}";
+        CreatePlainName = $"create or replace view {PostgresViewStore.Schema}.\"{View.Name}\" as select * from {name}";
         Upsert = $"""
             insert into {name} (key, position, {string.Join(", ", names)})
             select * from unnest($1::text[], $2::bigint[], {string.Join(", ", _columns.Select((c, i) => $"${i + 3}::{c.StoreType}[]"))})
@@ -53,6 +54,8 @@ internal sealed class ViewSql<TRow>
 
     public ViewId View { get; }
 
+    public string Table { get; }
+
     /// <summary>The type of each column, as <c>read_columns.sql</c> finds it.</summary>
     public IReadOnlyDictionary<string, string> Columns { get; }
 
@@ -61,6 +64,7 @@ internal sealed class ViewSql<TRow>
     /// <summary>The indexes beside the primary key.</summary>
     public string CreateIndexes { get; }
 
+    /// <summary>Lets the plain name show this table; where it shows another one of the same columns, what hangs on it and what was granted stays.</summary>
     public string CreatePlainName { get; }
 
     public string Upsert { get; }

@@ -41,7 +41,12 @@ internal sealed class SqliteSession : IDisposable
     }
 
     /// <summary>Begins a transaction that may write at once.</summary>
-    public void Begin()
+    public void Begin() => Begin("begin immediate");
+
+    /// <summary>Begins a transaction whose statements all see the same moment.</summary>
+    public void BeginRead() => Begin("begin");
+
+    private void Begin(string begin)
     {
         if (SQLitePCL.raw.sqlite3_get_autocommit(_connection.Handle) == 0)
         {
@@ -49,10 +54,10 @@ internal sealed class SqliteSession : IDisposable
             Execute("rollback");
         }
 
-        Execute("begin immediate");
+        Execute(begin);
     }
 
-    /// <summary>Gives a transaction up after an error, which is what its caller is told: of one that cannot be rolled back now, the next <see cref="Begin"/> makes an end.</summary>
+    /// <summary>Gives a transaction up after an error, which is what its caller is told: of one that cannot be rolled back now, the next <see cref="Begin()"/> makes an end.</summary>
     public void Rollback()
     {
         try

@@ -1,56 +1,57 @@
-using System.Runtime.CompilerServices;
-using Microsoft.EntityFrameworkCore;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Sqlite;
 
-/// <summary>Reads the rows of one version of one view in the file of views. Safe for concurrent use.</summary>
+/// <summary>Reads the rows of one version of one view in the file of views, of the table that has a role. Safe for concurrent use.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-internal sealed class SqliteViewReader<TRow>(SqliteViewsFile file) : IViewReader<TRow>
+internal sealed class SqliteViewReader<TRow>(SqliteEditions<TRow> editions, ViewRole role) : IViewReader<TRow>
     where TRow : class
 {
-    private static readonly ViewId View = ViewId.Of(typeof(TRow));
-
-    // One statement, so that row and checkpoint are of one moment.
-    private static readonly Func<ViewContext<TRow>, string, int, int, string, IEnumerable<Found>> One = EF.CompileQuery((ViewContext<TRow> context, string view, int version, int slice, string key) =>
-        from checkpoint in context.Set<CheckpointRow>()
-        where checkpoint.View == view && checkpoint.Version == version && checkpoint.Slice == slice
-        from row in context.Set<TRow>().Where(r => EF.Property<string>(r, ViewContext<TRow>.Key) == key).DefaultIfEmpty()
-        select new Found(row, row == null ? 0 : EF.Property<long>(row, ViewContext<TRow>.Position), checkpoint.Position));
-
-    private readonly ConditionalWeakTable<SqliteSession, ViewContext<TRow>> _contexts = [];
+    private readonly string _role = SqliteViewStore.NameOf(role);
 
     /// <inheritdoc/>
-    public Task<RowReading<TRow>> ReadAsync(string key, Slice slice, CancellationToken cancellationToken) => file.ReadAsync(
-        session =>
+    public Task<RowReading<TRow>> ReadAsync(string key, Slice slice, CancellationToken cancellationToken) => ReadAsync(
+        (edition, context) =>
         {
-            foreach (var (row, position, reflects) in One(ContextOf(session), View.Name, View.Version, slice.Index, key))
+            foreach (var (row, position, reflects) in edition.One(context, _role, slice.Index, key))
             {
                 return new RowReading<TRow>(row is null ? null : new KeyedRow<TRow> { Key = key, Position = position, Row = row }, new LogPosition(reflects));
             }
 
             return new RowReading<TRow>(null, LogPosition.Start);
         },
+        new RowReading<TRow>(null, LogPosition.Start),
         cancellationToken);
 
     /// <inheritdoc/>
     public Task<RowPage<TRow>> QueryAsync(RowQueryPlan<TRow> plan, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return file.ReadAsync(
-            session =>
+        var view = SqliteViewEdition<TRow>.View;
+        return ReadAsync(
+            (edition, context) =>
             {
-                // First how far the rows reach, then the rows: by then they may reach further, never less far.
-                var context = ContextOf(session);
-                var reflects = context.Set<CheckpointRow>().Where(c => c.View == View.Name && c.Version == View.Version).Min(c => (long?)c.Position);
-                return plan.Page(reflects is null ? [] : [.. plan.Over(context.Rows)], new LogPosition(reflects ?? 0));
+                var reflects = context.Set<CheckpointRow>().Where(c => c.View == view.Name && c.Version == view.Version && c.Role == _role).Min(c => c.Position);
+                return plan.Page([.. plan.Over(context.Rows)], new LogPosition(reflects));
             },
+            plan.Page([], LogPosition.Start),
             cancellationToken);
     }
 
-    private ViewContext<TRow> ContextOf(SqliteSession session) => _contexts.GetValue(
-        session, static s => new ViewContext<TRow>(new DbContextOptionsBuilder().UseSqlite(s.Connection).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking).Options));
-
-    private sealed record Found(TRow? Row, long Position, long Reflects);
+    /// <summary>Reads at one moment: which table has the role, how far it reaches, and its rows.</summary>
+    private Task<T> ReadAsync<T>(Func<SqliteViewEdition<TRow>, ViewContext<TRow>, T> read, T nothing, CancellationToken cancellationToken) => editions.File.ReadAsync(
+        session =>
+        {
+            session.BeginRead();
+            try
+            {
+                return SqliteEditions<TRow>.Find(session, role) is { Number: var number } && editions.Of(number) is var edition ? read(edition, edition.Context(session)) : nothing;
+            }
+            finally
+            {
+                session.Rollback();
+            }
+        },
+        cancellationToken);
 }

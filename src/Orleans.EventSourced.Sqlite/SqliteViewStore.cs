@@ -26,12 +26,16 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public IViewTable<TRow> Table<TRow>()
-        where TRow : class => new SqliteViewTable<TRow>(_file, _options, _time);
+    public IViewTable<TRow> Table<TRow>(ViewRole role = ViewRole.Live)
+        where TRow : class => new SqliteViewTable<TRow>(new SqliteEditions<TRow>(_file, _options, _time), role);
 
     /// <inheritdoc/>
-    public IViewReader<TRow> Reader<TRow>()
-        where TRow : class => new SqliteViewReader<TRow>(_file);
+    public IViewReader<TRow> Reader<TRow>(ViewRole role = ViewRole.Live)
+        where TRow : class => new SqliteViewReader<TRow>(new SqliteEditions<TRow>(_file, _options, _time), role);
+
+    /// <inheritdoc/>
+    public IViewEditions Editions<TRow>()
+        where TRow : class => new SqliteViewEditions<TRow>(new SqliteEditions<TRow>(_file, _options, _time));
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken) => _file.ReadAsync<IReadOnlyList<Checkpoint>>(
@@ -46,7 +50,9 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
                     new Slice(reader.GetInt32(2), reader.GetInt32(3)),
                     new LogPosition(reader.GetInt64(4)),
                     HashLink.FromMicroseconds(reader.GetInt64(5)),
-                    reader.GetBoolean(6)));
+                    RoleOf(reader.GetString(6)),
+                    reader.GetInt32(7),
+                    reader.GetBoolean(8)));
             }
 
             return checkpoints;
@@ -57,29 +63,54 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
     public Task<bool> DropAsync(ViewId view, CancellationToken cancellationToken) => _file.WriteAsync(
         session =>
         {
-            if (session.Prepared(Statements.DeleteCheckpoints, ("$view", view.Name), ("$version", view.Version)).ExecuteNonQuery() == 0)
-            {
-                return false;
-            }
-
             if (session.Prepared(Statements.DeleteLive, ("$view", view.Name), ("$version", view.Version)).ExecuteNonQuery() == 1)
             {
                 DropPlainName(session, view);
             }
 
-            session.Execute($"drop table {view.Table}; drop table {view.Table}_tombstones; drop table {view.Table}_routes;");
-            return true;
+            return DropTables(session, view, null);
         },
         cancellationToken);
 
     /// <summary>Finishes what is queued and closes the file.</summary>
     public ValueTask DisposeAsync() => _file.DisposeAsync();
 
+    /// <summary>Drops the tables of a version, all or the one in a role. False: there is none.</summary>
+    internal static bool DropTables(SqliteSession session, ViewId view, ViewRole? role)
+    {
+        var dropped = new HashSet<int>();
+        using (var reader = session.Prepared(Statements.DeleteCheckpoints, ("$view", view.Name), ("$version", view.Version), ("$role", role is { } r ? NameOf(r) : DBNull.Value)).ExecuteReader())
+        {
+            while (reader.Read())
+            {
+                dropped.Add(reader.GetInt32(0));
+            }
+        }
+
+        foreach (var table in dropped.Select(n => ViewEdition.TableOf(view, n)))
+        {
+            session.Execute($"drop table {table}; drop table {table}_tombstones; drop table {table}_routes;");
+        }
+
+        return dropped.Count > 0;
+    }
+
+    /// <summary>A role, as the checkpoints name it.</summary>
+    internal static string NameOf(ViewRole role) => role switch
+    {
+        ViewRole.Live => "live",
+        ViewRole.Building => "building",
+        ViewRole.Retired => "retired",
+        _ => throw new ArgumentOutOfRangeException(nameof(role), role, "No such role."),
+    };
+
+    internal static ViewRole RoleOf(string name) => Enum.Parse<ViewRole>(name, ignoreCase: true);
+
     private static void DropPlainName(SqliteSession session, ViewId view)
     {
-        if (session.Prepared(Statements.HasVersions, ("$view", view.Name)).ExecuteScalar() is 1L)
+        if (session.Prepared(Statements.HasVersions, ("$view", view.Name), ("$version", view.Version)).ExecuteScalar() is 1L)
         {
-            throw new LogRequestRefusedException($"{view} is the live version of its view, which has others: drop those first.");
+            throw new LogRequestRefusedException($"{view} is the version shown of its view, which has others: drop those first.");
         }
 
         session.Execute($"drop view \"{view.Name}\"");

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
@@ -7,38 +6,34 @@ using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Sqlite;
 
-/// <summary>The table of one version of one view in the file of views. Safe for concurrent use.</summary>
+/// <summary>The table of one version of one view that is there in one role, in the file of views. Safe for concurrent use.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
+internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewRole role) : IViewTable<TRow>
     where TRow : class
 {
-    private readonly SqliteViewsFile _file;
-    private readonly SqliteOptions _options;
-    private readonly TimeProvider _time;
-    private readonly ViewSql<TRow> _sql;
-    private readonly ConditionalWeakTable<SqliteSession, ViewContext<TRow>> _contexts = [];
+    private static readonly ViewId View = SqliteViewEdition<TRow>.View;
+    private readonly SqliteViewsFile _file = editions.File;
 
-    public SqliteViewTable(SqliteViewsFile file, SqliteOptions options, TimeProvider time)
-    {
-        (_file, _options, _time) = (file, options, time);
-        using var context = new ViewContext<TRow>(new DbContextOptionsBuilder().UseSqlite().Options);
-        _sql = new ViewSql<TRow>(context);
-    }
+    // Which one the rows and routes are read from. A commit says itself which one it means; one that was folded from rows of another table writes nothing.
+    private volatile SqliteViewEdition<TRow>? _opened;
+
+    private SqliteViewEdition<TRow> Opened => _opened ?? throw new InvalidOperationException($"The table of view {View} was not opened.");
 
     /// <inheritdoc/>
-    public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken) => _file.WriteAsync(
+    public Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken) => _file.WriteAsync(
         session =>
         {
-            if (ReadColumns(session) is { Count: > 0 } found)
+            var found = SqliteEditions<TRow>.Find(session, role);
+            if (found is null && role != ViewRole.Live)
             {
-                ViewColumn.RequireSame(_sql.View, _sql.Columns, found);
-            }
-            else
-            {
-                Create(session);
+                return null;
             }
 
-            return OpenCheckpoint(session, slice);
+            var edition = editions.Of(found?.Number ?? Create(session));
+            ViewColumn.RequireSame(View, edition.Sql.Columns, ReadColumns(session, edition.Table));
+            var position = OpenCheckpoint(session, edition.Number, slice);
+            _opened = edition;
+            return new OpenedSlice(edition.Number, position);
         },
         cancellationToken);
 
@@ -50,8 +45,7 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
         return _file.ReadAsync<IReadOnlyDictionary<string, TRow>>(
             session =>
             {
-                var context = _contexts.GetValue(session, static s => new ViewContext<TRow>(new DbContextOptionsBuilder().UseSqlite(s.Connection).Options));
-                return context.Set<TRow>().AsNoTracking()
+                return Opened.Context(session).Set<TRow>().AsNoTracking()
                     .Where(r => EF.Parameter(wanted).Contains(EF.Property<string>(r, ViewContext<TRow>.Key)))
                     .Select(r => new { Key = EF.Property<string>(r, ViewContext<TRow>.Key), Row = r })
                     .ToDictionary(r => r.Key, r => r.Row, StringComparer.Ordinal);
@@ -67,7 +61,7 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
         return _file.ReadAsync<IReadOnlyDictionary<StreamId, ViewRoute>>(
             session =>
             {
-                using var reader = session.Prepared(_sql.ReadRoutes, ("$slice", slice.Index), ("$streams", wanted)).ExecuteReader();
+                using var reader = session.Prepared(Opened.Sql.ReadRoutes, ("$slice", slice.Index), ("$streams", wanted)).ExecuteReader();
                 var routes = new Dictionary<StreamId, ViewRoute>();
                 while (reader.Read())
                 {
@@ -88,20 +82,23 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
             {
                 var moved = session.Prepared(
                     Statements.MoveCheckpoint,
-                    ("$view", _sql.View.Name),
-                    ("$version", _sql.View.Version),
+                    ("$view", View.Name),
+                    ("$version", View.Version),
+                    ("$role", SqliteViewStore.NameOf(role)),
+                    ("$edition", commit.Edition),
                     ("$slice", commit.Slice.Index),
                     ("$slices", commit.Slice.Count),
                     ("$expected", commit.Expected.Value),
                     ("$next", commit.Next.Value),
-                    ("$now", HashLink.Microseconds(_time.GetUtcNow()))).ExecuteNonQuery();
+                    ("$now", editions.Now())).ExecuteNonQuery();
                 if (moved != 1)
                 {
                     return false;
                 }
 
-                WriteRows(session, commit.Rows);
-                WriteRoutes(session, commit);
+                var sql = editions.Of(commit.Edition).Sql;
+                WriteRows(session, sql, commit.Rows);
+                WriteRoutes(session, sql, commit);
                 return true;
             },
             cancellationToken);
@@ -111,9 +108,9 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
     public Task IndexAsync(CancellationToken cancellationToken) => _file.WriteAsync(
         session =>
         {
-            if (session.Prepared(Statements.HasIndexes, ("$table", _sql.View.Table)).ExecuteScalar() is 0L)
+            if (SqliteEditions<TRow>.Find(session, role) is { Number: var number } && session.Prepared(Statements.HasIndexes, ("$table", editions.Of(number).Table)).ExecuteScalar() is 0L)
             {
-                session.Execute(_sql.CreateIndexes);
+                session.Execute(editions.Of(number).Sql.CreateIndexes);
             }
 
             return true;
@@ -127,8 +124,8 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
         return _file.WriteAsync(
             session => session.Prepared(
                 Statements.InsertSkipped,
-                ("$view", _sql.View.Name),
-                ("$version", _sql.View.Version),
+                ("$view", View.Name),
+                ("$version", View.Version),
                 ("$position", skipped.Position.Value),
                 ("$reason", skipped.Reason),
                 ("$actor", (object?)skipped.Actor ?? DBNull.Value),
@@ -140,7 +137,7 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
     public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => _file.ReadAsync<IReadOnlyList<SkippedEvent>>(
         session =>
         {
-            using var reader = session.Prepared(Statements.ReadSkipped, ("$view", _sql.View.Name), ("$version", _sql.View.Version)).ExecuteReader();
+            using var reader = session.Prepared(Statements.ReadSkipped, ("$view", View.Name), ("$version", View.Version)).ExecuteReader();
             var skipped = new List<SkippedEvent>();
             while (reader.Read())
             {
@@ -151,20 +148,21 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
         },
         cancellationToken);
 
-    /// <summary>Makes the table and, with the first version of its view, the plain name.</summary>
-    private void Create(SqliteSession session)
+    /// <summary>Makes the live table and, with the first version of its view, the plain name.</summary>
+    private int Create(SqliteSession session)
     {
-        session.Execute(_sql.Create);
-        if (session.Prepared(Statements.InsertLive, ("$view", _sql.View.Name), ("$version", _sql.View.Version)).ExecuteNonQuery() == 1)
+        var number = SqliteViewEditions<TRow>.Make(session, editions, ViewEdition.FirstReason, null).Number;
+        if (session.Prepared(Statements.InsertLive, ("$view", View.Name), ("$version", View.Version)).ExecuteNonQuery() == 1)
         {
-            session.Execute(_sql.CreatePlainName);
+            session.Execute(editions.Of(number).Sql.CreatePlainName);
         }
+
+        return number;
     }
 
-    /// <summary>The columns of the table that is there; none: there is no table.</summary>
-    private Dictionary<string, string> ReadColumns(SqliteSession session)
+    private static Dictionary<string, string> ReadColumns(SqliteSession session, string table)
     {
-        using var reader = session.Prepared(Statements.ReadColumns, ("$table", _sql.View.Table)).ExecuteReader();
+        using var reader = session.Prepared(Statements.ReadColumns, ("$table", table)).ExecuteReader();
         var columns = new Dictionary<string, string>(StringComparer.Ordinal);
         while (reader.Read())
         {
@@ -175,22 +173,15 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
     }
 
     /// <summary>The checkpoint of the slice, made where it is missing.</summary>
-    private LogPosition OpenCheckpoint(SqliteSession session, Slice slice)
+    private LogPosition OpenCheckpoint(SqliteSession session, int number, Slice slice)
     {
-        var (name, version, log) = (_sql.View.Name, _sql.View.Version, SqliteSchema.ReadLogId(_options));
-        session.Prepared(
-            Statements.InsertCheckpoint,
-            ("$view", name),
-            ("$version", version),
-            ("$slice", slice.Index),
-            ("$slices", slice.Count),
-            ("$log_id", log),
-            ("$now", HashLink.Microseconds(_time.GetUtcNow()))).ExecuteNonQuery();
-        using var reader = session.Prepared(Statements.OpenCheckpoint, ("$view", name), ("$version", version), ("$slice", slice.Index), ("$log_id", log)).ExecuteReader();
+        SqliteViewEditions<TRow>.InsertCheckpoint(session, editions, role, number, slice);
+        using var reader = session.Prepared(
+            Statements.OpenCheckpoint, ("$view", View.Name), ("$version", View.Version), ("$role", SqliteViewStore.NameOf(role)), ("$slice", slice.Index), ("$log_id", editions.LogId())).ExecuteReader();
         reader.Read();
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
-        return !isThisLog ? throw new LogMisconfiguredException($"The table of view {_sql.View} was folded from another log.")
-            : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {_sql.View} is divided into {slices} slices, not into {slice.Count}.")
+        return !isThisLog ? throw new LogMisconfiguredException($"The table of view {View} was folded from another log.")
+            : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {View} is divided into {slices} slices, not into {slice.Count}.")
             : new LogPosition(position);
     }
 
@@ -198,36 +189,36 @@ internal sealed class SqliteViewTable<TRow> : IViewTable<TRow>
     /// One prepared statement, run for one row after the other: 8 us for a row of 20 columns, against 18 us through <c>json_each</c>. A statement of many rows takes 70 us for each,
     /// because the driver looks every parameter up among all of them.
     /// </summary>
-    private void WriteRows(SqliteSession session, IReadOnlyList<RowChange<TRow>> changes)
+    private static void WriteRows(SqliteSession session, ViewSql<TRow> sql, IReadOnlyList<RowChange<TRow>> changes)
     {
-        var parameters = _sql.Parameters();
+        var parameters = sql.Parameters();
         var kept = new List<string>(changes.Count);
         foreach (var change in changes)
         {
             if (change.Row is null)
             {
-                session.Prepared(_sql.Delete, ("$key", change.Key)).ExecuteNonQuery();
-                session.Prepared(_sql.Bury, ("$key", change.Key), ("$position", change.Position.Value)).ExecuteNonQuery();
+                session.Prepared(sql.Delete, ("$key", change.Key)).ExecuteNonQuery();
+                session.Prepared(sql.Bury, ("$key", change.Key), ("$position", change.Position.Value)).ExecuteNonQuery();
             }
             else
             {
-                _sql.Fill(parameters, change);
-                session.Prepared(_sql.Upsert, parameters).ExecuteNonQuery();
+                sql.Fill(parameters, change);
+                session.Prepared(sql.Upsert, parameters).ExecuteNonQuery();
                 kept.Add(change.Key);
             }
         }
 
-        session.Prepared(_sql.Revive, ("$keys", JsonSerializer.Serialize(kept))).ExecuteNonQuery();
+        session.Prepared(sql.Revive, ("$keys", JsonSerializer.Serialize(kept))).ExecuteNonQuery();
     }
 
-    private void WriteRoutes(SqliteSession session, ViewCommit<TRow> commit)
+    private static void WriteRoutes(SqliteSession session, ViewSql<TRow> sql, ViewCommit<TRow> commit)
     {
         foreach (var (stream, route) in commit.Routes)
         {
             _ = route is null
-                ? session.Prepared(_sql.ForgetRoute, ("$slice", commit.Slice.Index), ("$stream", stream.Value)).ExecuteNonQuery()
+                ? session.Prepared(sql.ForgetRoute, ("$slice", commit.Slice.Index), ("$stream", stream.Value)).ExecuteNonQuery()
                 : session.Prepared(
-                    _sql.UpsertRoute,
+                    sql.UpsertRoute,
                     ("$slice", commit.Slice.Index),
                     ("$stream", stream.Value),
                     ("$key", (object?)route.Key ?? DBNull.Value),

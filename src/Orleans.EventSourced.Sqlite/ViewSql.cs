@@ -7,7 +7,7 @@ using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Sqlite;
 
-/// <summary>The statements of one view's table. Names come from <see cref="ViewId"/> and <see cref="ViewColumn"/>, whose names are without quotation marks, and are quoted; values are parameters.</summary>
+/// <summary>The statements of one table of a view. Names come from <see cref="ViewId"/> and <see cref="ViewColumn"/>, whose names are without quotation marks, and are quoted; values are parameters.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
 internal sealed class ViewSql<TRow>
     where TRow : class
@@ -22,7 +22,7 @@ internal sealed class ViewSql<TRow>
         Columns = entity.GetProperties().ToDictionary(p => p.GetColumnName(table)!, p => p.GetColumnType(table) + (p.IsColumnNullable(table) ? "" : " not null"), StringComparer.Ordinal);
         var columns = ViewColumn.Of(typeof(TRow));
         _columns = [.. columns.Select((c, i) => Column.Of(c, $"$c{i}", entity.FindProperty(c.Property)!.GetTypeMapping().Converter?.ConvertToProvider))];
-        var name = View.Table;
+        var name = context.Table;
         var names = columns.Select(c => $"\"{c.Name}\"").ToList();
         Create = $"""
             {Generate(context, o => o is not CreateIndexOperation)}

@@ -3,17 +3,20 @@ using Orleans.EventSourced.Core.Log;
 namespace Orleans.EventSourced.Core.Projections;
 
 /// <summary>
-/// The table of one version of one view, with its routes and the checkpoints of its slices. Rows and checkpoint change in one transaction or not at all.
+/// The table of one version of one view that is there in one role, with its routes and the checkpoints of its slices. Rows and checkpoint change in one transaction or not at all. Which edition of the
+/// table has the role is seen when it is opened; where another one has it by now, nothing is written, and the runner opens again.
 /// Safe for concurrent use; one try a call.
 /// </summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
 public interface IViewTable<TRow>
     where TRow : class
 {
-    /// <summary>Makes what is missing of the table and of the slice's checkpoint, and answers the checkpoint: everything up to it is in the rows.</summary>
+    /// <summary>
+    /// Answers the slice's checkpoint: everything up to it is in the rows. What is missing of the live table is made; null: no table has the role.
+    /// </summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     /// <exception cref="LogMisconfiguredException">The table is there with other columns, for another log, or divided into another number of slices.</exception>
-    Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken);
+    Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken);
 
     /// <summary>The rows with these keys; those that are not there are left out.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
@@ -24,7 +27,8 @@ public interface IViewTable<TRow>
     Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes rows, routes and checkpoint, if the checkpoint is still where the commit expects it. False: it is not, another runner has the slice; nothing was written.
+    /// Writes rows, routes and checkpoint, if the checkpoint is still where the commit expects it, in the edition that it expects, and that one still has its role. False: it is not so; nothing was
+    /// written, open again.
     /// </summary>
     /// <exception cref="LogUnavailableException">Written or not: open again and see.</exception>
     Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken);
@@ -45,6 +49,11 @@ public interface IViewTable<TRow>
     Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken);
 }
 
+/// <summary>A slice that was opened.</summary>
+/// <param name="Edition">The table's number.</param>
+/// <param name="Position">The checkpoint.</param>
+public sealed record OpenedSlice(int Edition, LogPosition Position);
+
 /// <summary>What a slice of a view keeps of a stream.</summary>
 /// <param name="Key">The row it belongs to; null: not known yet.</param>
 /// <param name="State">The route as JSON in UTF-8.</param>
@@ -57,9 +66,10 @@ public sealed record RouteChange(StreamId Stream, ViewRoute? Route);
 
 /// <summary>One step of a view: what several pages of events change.</summary>
 /// <param name="Slice">Whose checkpoint moves.</param>
+/// <param name="Edition">The table that was opened.</param>
 /// <param name="Expected">Where the checkpoint must be.</param>
 /// <param name="Next">Where it will be.</param>
 /// <param name="Rows">The rows changed, one a key.</param>
 /// <param name="Routes">The routes changed, one a stream.</param>
-public sealed record ViewCommit<TRow>(Slice Slice, LogPosition Expected, LogPosition Next, IReadOnlyList<RowChange<TRow>> Rows, IReadOnlyList<RouteChange> Routes)
+public sealed record ViewCommit<TRow>(Slice Slice, int Edition, LogPosition Expected, LogPosition Next, IReadOnlyList<RowChange<TRow>> Rows, IReadOnlyList<RouteChange> Routes)
     where TRow : class;

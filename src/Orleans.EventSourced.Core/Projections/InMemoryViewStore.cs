@@ -7,40 +7,29 @@ namespace Orleans.EventSourced.Core.Projections;
 public sealed class InMemoryViewStore(TimeProvider time) : IViewStore
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<ViewId, IInMemoryViewTable> _tables = [];
+    private readonly Dictionary<ViewId, IInMemoryEditions> _versions = [];
 
     // They outlive the tables.
-    private readonly Dictionary<ViewId, SortedDictionary<LogPosition, SkippedEvent>> _skipped = [];
+    private readonly Dictionary<ViewId, (SortedDictionary<LogPosition, SkippedEvent> Skipped, List<ViewEdition> Made)> _kept = [];
 
-    // The versions whose tables were made, in that order.
+    // The versions that have tables, in the order in which they got them.
     private readonly List<ViewId> _opened = [];
+    private readonly Dictionary<string, ViewId> _shown = new(StringComparer.Ordinal);
 
     /// <inheritdoc/>
     /// <exception cref="LogMisconfiguredException">The version is that of another class.</exception>
-    public IViewTable<TRow> Table<TRow>()
-        where TRow : class
-    {
-        var view = ViewId.Of(typeof(TRow));
-        lock (_gate)
-        {
-            if (!_tables.TryGetValue(view, out var table))
-            {
-                if (!_skipped.TryGetValue(view, out var skipped))
-                {
-                    _skipped.Add(view, skipped = []);
-                }
-
-                _tables.Add(view, table = new InMemoryViewTable<TRow>(time, _gate, skipped, opened => Opened(view, opened)));
-            }
-
-            ViewColumn.RequireSame(view, InMemoryViewTable<TRow>.Columns, table.KeptColumns);
-            return table as IViewTable<TRow> ?? throw new LogMisconfiguredException($"The rows of view {view} are of another class than {typeof(TRow)}.");
-        }
-    }
+    public IViewTable<TRow> Table<TRow>(ViewRole role = ViewRole.Live)
+        where TRow : class => new InMemoryViewTable<TRow>(Version<TRow>(), role);
 
     /// <inheritdoc/>
-    public IViewReader<TRow> Reader<TRow>()
-        where TRow : class => (InMemoryViewTable<TRow>)Table<TRow>();
+    /// <exception cref="LogMisconfiguredException">The version is that of another class.</exception>
+    public IViewReader<TRow> Reader<TRow>(ViewRole role = ViewRole.Live)
+        where TRow : class => new InMemoryViewTable<TRow>(Version<TRow>(), role);
+
+    /// <inheritdoc/>
+    /// <exception cref="LogMisconfiguredException">The version is that of another class.</exception>
+    public IViewEditions Editions<TRow>()
+        where TRow : class => Version<TRow>();
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken)
@@ -50,9 +39,9 @@ public sealed class InMemoryViewStore(TimeProvider time) : IViewStore
             return Task.FromResult<IReadOnlyList<Checkpoint>>(
             [
                 .. from view in _opened
-                   from c in _tables[view].Checkpoints
-                   orderby view.Name, view.Version, c.Key.Index
-                   select new Checkpoint(view, c.Key, c.Value.Position, c.Value.MovedAt, view == Live(view.Name)),
+                   from c in _versions[view].Checkpoints
+                   orderby view.Name, view.Version, c.Edition, c.Slice.Index
+                   select new Checkpoint(view, c.Slice, c.Position, c.MovedAt, c.Role, c.Edition, view == _shown[view.Name]),
             ]);
         }
     }
@@ -67,26 +56,55 @@ public sealed class InMemoryViewStore(TimeProvider time) : IViewStore
                 return Task.FromResult(false);
             }
 
-            if (view == Live(view.Name) && _opened.Any(v => v.Name == view.Name && v != view))
+            if (view == _shown[view.Name])
             {
-                throw new LogRequestRefusedException($"{view} is the live version of the view; drop the others first.");
+                if (_opened.Any(v => v.Name == view.Name && v != view))
+                {
+                    throw new LogRequestRefusedException($"{view} is the version shown of the view; drop the others first.");
+                }
+
+                _shown.Remove(view.Name);
             }
 
-            _tables[view].Clear();
+            _versions[view].Clear();
             _opened.Remove(view);
-            _tables.Remove(view);
+            _versions.Remove(view);
             return Task.FromResult(true);
         }
     }
 
-    private void Opened(ViewId view, IInMemoryViewTable table)
+    private InMemoryEditions<TRow> Version<TRow>()
+        where TRow : class
     {
-        _tables[view] = table;
-        if (!_opened.Contains(view))
+        var view = ViewId.Of(typeof(TRow));
+        lock (_gate)
         {
-            _opened.Add(view);
+            if (!_versions.TryGetValue(view, out var version))
+            {
+                if (!_kept.TryGetValue(view, out var kept))
+                {
+                    _kept.Add(view, kept = ([], []));
+                }
+
+                _versions.Add(view, version = new InMemoryEditions<TRow>(time, _gate, kept.Skipped, kept.Made, opened => Opened(view, opened), () => Show(view)));
+            }
+
+            ViewColumn.RequireSame(view, InMemoryViewTable<TRow>.Columns, version.Columns);
+            return version as InMemoryEditions<TRow> ?? throw new LogMisconfiguredException($"The rows of view {view} are of another class than {typeof(TRow)}.");
         }
     }
 
-    private ViewId Live(string name) => _opened.First(v => v.Name == name);
+    private void Opened(ViewId view, IInMemoryEditions version)
+    {
+        _versions[view] = version;
+        _opened.Add(view);
+        _shown.TryAdd(view.Name, view);
+    }
+
+    private bool Show(ViewId view)
+    {
+        var before = _shown[view.Name];
+        _shown[view.Name] = view;
+        return before != view;
+    }
 }

@@ -2,47 +2,30 @@ using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Core.Projections;
 
-/// <summary>What a store needs of its tables, whatever their rows are.</summary>
-internal interface IInMemoryViewTable
-{
-    IReadOnlyDictionary<string, string> KeptColumns { get; }
-
-    IReadOnlyDictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> Checkpoints { get; }
-
-    void Clear();
-}
-
 /// <summary>The table of a view in the memory of one process, for tests and models. Safe for concurrent use.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
-public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow>, IInMemoryViewTable
+public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow>
     where TRow : class
 {
-    private readonly TimeProvider _time;
-    private readonly Lock _gate;
-    private readonly Action<IInMemoryViewTable> _opened;
-    private readonly Dictionary<string, (TRow Row, LogPosition Position)> _rows = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, LogPosition> _tombstones = new(StringComparer.Ordinal);
-    private readonly Dictionary<(int Slice, StreamId Stream), ViewRoute> _routes = [];
-    private readonly Dictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> _checkpoints = [];
-    private readonly SortedDictionary<LogPosition, SkippedEvent> _skipped;
+    private readonly InMemoryEditions<TRow> _editions;
+    private readonly ViewRole _role;
 
     /// <summary>A table that belongs to no store.</summary>
     public InMemoryViewTable()
-        : this(TimeProvider.System, new Lock(), [], static _ => { })
+        : this(new InMemoryEditions<TRow>(TimeProvider.System, new Lock(), [], [], static _ => { }, static () => false), ViewRole.Live)
     {
     }
 
-    internal InMemoryViewTable(TimeProvider time, Lock gate, SortedDictionary<LogPosition, SkippedEvent> skipped, Action<IInMemoryViewTable> opened) =>
-        (_time, _gate, _skipped, _opened) = (time, gate, skipped, opened);
+    internal InMemoryViewTable(InMemoryEditions<TRow> editions, ViewRole role) => (_editions, _role) = (editions, role);
 
     /// <summary>The rows by key, as they are now, with the position of the last event folded into each.</summary>
     public IReadOnlyDictionary<string, (TRow Row, LogPosition Position)> Rows
     {
         get
         {
-            lock (_gate)
+            lock (_editions.Gate)
             {
-                return new Dictionary<string, (TRow, LogPosition)>(_rows, StringComparer.Ordinal);
+                return new Dictionary<string, (TRow, LogPosition)>(Current?.Rows ?? [], StringComparer.Ordinal);
             }
         }
     }
@@ -52,9 +35,9 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     {
         get
         {
-            lock (_gate)
+            lock (_editions.Gate)
             {
-                return new Dictionary<string, LogPosition>(_tombstones, StringComparer.Ordinal);
+                return new Dictionary<string, LogPosition>(Current?.Tombstones ?? [], StringComparer.Ordinal);
             }
         }
     }
@@ -64,9 +47,9 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     {
         get
         {
-            lock (_gate)
+            lock (_editions.Gate)
             {
-                return _routes.Count;
+                return Current?.Routes.Count ?? 0;
             }
         }
     }
@@ -74,49 +57,46 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     internal static IReadOnlyDictionary<string, string> Columns { get; } =
         ViewColumn.Of(typeof(TRow)).ToDictionary(c => c.Name, c => $"{c.Property.PropertyType}{(c.Scale is null ? "" : $" with {c.Scale} decimals")}{(c.IsNullable ? "" : " not null")}", StringComparer.Ordinal);
 
-    IReadOnlyDictionary<string, string> IInMemoryViewTable.KeptColumns => Columns;
-
-    IReadOnlyDictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> IInMemoryViewTable.Checkpoints => _checkpoints;
-
-    void IInMemoryViewTable.Clear()
-    {
-        _rows.Clear();
-        _tombstones.Clear();
-        _routes.Clear();
-        _checkpoints.Clear();
-    }
+    /// <summary>The table that has the role now; null: none has.</summary>
+    private InMemoryEdition<TRow>? Current => _editions.Find(_role);
 
     /// <inheritdoc/>
-    public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken)
+    public Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken)
     {
-        lock (_gate)
+        lock (_editions.Gate)
         {
-            if (_checkpoints.Keys.FirstOrDefault(s => s.Count != slice.Count) is { Count: > 1 } other)
+            if ((_role == ViewRole.Live ? _editions.OpenLive() : Current) is not { } table)
+            {
+                return Task.FromResult<OpenedSlice?>(null);
+            }
+
+            if (table.Checkpoints.Keys.FirstOrDefault(s => s.Count != slice.Count) is { Count: > 1 } other)
             {
                 throw new LogMisconfiguredException($"The view is divided into {other.Count} slices, not into {slice.Count}.");
             }
 
-            _checkpoints.TryAdd(slice, (LogPosition.Start, _time.GetUtcNow()));
-            _opened(this);
-            return Task.FromResult(_checkpoints[slice].Position);
+            table.Checkpoints.TryAdd(slice, (LogPosition.Start, _editions.Time.GetUtcNow()));
+            return Task.FromResult<OpenedSlice?>(new OpenedSlice(table.Number, table.Checkpoints[slice].Position));
         }
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
     {
-        lock (_gate)
+        lock (_editions.Gate)
         {
-            return Task.FromResult<IReadOnlyDictionary<string, TRow>>(keys.Where(_rows.ContainsKey).ToDictionary(k => k, k => _rows[k].Row, StringComparer.Ordinal));
+            return Task.FromResult<IReadOnlyDictionary<string, TRow>>(Current is { Rows: var rows } ? keys.Where(rows.ContainsKey).ToDictionary(k => k, k => rows[k].Row, StringComparer.Ordinal) : []);
         }
     }
 
     /// <inheritdoc/>
     public Task<RowReading<TRow>> ReadAsync(string key, Slice slice, CancellationToken cancellationToken)
     {
-        lock (_gate)
+        lock (_editions.Gate)
         {
-            return Task.FromResult(new RowReading<TRow>(_rows.TryGetValue(key, out var found) ? Keyed(key, found) : null, _checkpoints.GetValueOrDefault(slice).Position));
+            return Task.FromResult(Current is { } table
+                ? new RowReading<TRow>(table.Rows.TryGetValue(key, out var found) ? Keyed(key, found) : null, table.Checkpoints.GetValueOrDefault(slice).Position)
+                : new RowReading<TRow>(null, LogPosition.Start));
         }
     }
 
@@ -124,10 +104,11 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     public Task<RowPage<TRow>> QueryAsync(RowQueryPlan<TRow> plan, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        lock (_gate)
+        lock (_editions.Gate)
         {
-            var reflects = _checkpoints.Count == 0 ? LogPosition.Start : _checkpoints.Values.MinBy(c => c.Position).Position;
-            return Task.FromResult(plan.Page([.. plan.Over(_rows.Select(r => Keyed(r.Key, r.Value)).AsQueryable())], reflects));
+            return Task.FromResult(Current is { Checkpoints.Count: > 0 } table
+                ? plan.Page([.. plan.Over(table.Rows.Select(r => Keyed(r.Key, r.Value)).AsQueryable())], table.Checkpoints.Values.MinBy(c => c.Position).Position)
+                : plan.Page([], LogPosition.Start));
         }
     }
 
@@ -138,27 +119,27 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(skipped);
-        lock (_gate)
+        lock (_editions.Gate)
         {
-            return Task.FromResult(_skipped.TryAdd(skipped.Position, skipped));
+            return Task.FromResult(_editions.Skipped.TryAdd(skipped.Position, skipped));
         }
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken)
     {
-        lock (_gate)
+        lock (_editions.Gate)
         {
-            return Task.FromResult<IReadOnlyList<SkippedEvent>>([.. _skipped.Values]);
+            return Task.FromResult<IReadOnlyList<SkippedEvent>>([.. _editions.Skipped.Values]);
         }
     }
 
     /// <inheritdoc/>
     public Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken)
     {
-        lock (_gate)
+        lock (_editions.Gate)
         {
-            return Task.FromResult<IReadOnlyDictionary<StreamId, ViewRoute>>(streams.Where(s => _routes.ContainsKey((slice.Index, s))).ToDictionary(s => s, s => _routes[(slice.Index, s)]));
+            return Task.FromResult<IReadOnlyDictionary<StreamId, ViewRoute>>(Current is { Routes: var routes } ? streams.Where(s => routes.ContainsKey((slice.Index, s))).ToDictionary(s => s, s => routes[(slice.Index, s)]) : []);
         }
     }
 
@@ -166,40 +147,15 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     public Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(commit);
-        lock (_gate)
+        lock (_editions.Gate)
         {
-            if (!_checkpoints.TryGetValue(commit.Slice, out var checkpoint) || checkpoint.Position != commit.Expected)
+            if (Current is not { } table || table.Number != commit.Edition || !table.Checkpoints.TryGetValue(commit.Slice, out var checkpoint) || checkpoint.Position != commit.Expected)
             {
                 return Task.FromResult(false);
             }
 
-            foreach (var (key, row, position) in commit.Rows)
-            {
-                if (row is null)
-                {
-                    _rows.Remove(key);
-                    _tombstones[key] = position;
-                }
-                else
-                {
-                    _rows[key] = (row, position);
-                    _tombstones.Remove(key);
-                }
-            }
-
-            foreach (var (stream, route) in commit.Routes)
-            {
-                if (route is null)
-                {
-                    _routes.Remove((commit.Slice.Index, stream));
-                }
-                else
-                {
-                    _routes[(commit.Slice.Index, stream)] = route;
-                }
-            }
-
-            _checkpoints[commit.Slice] = (commit.Next, _time.GetUtcNow());
+            table.Write(commit);
+            table.Checkpoints[commit.Slice] = (commit.Next, _editions.Time.GetUtcNow());
             return Task.FromResult(true);
         }
     }

@@ -36,14 +36,14 @@ public abstract partial class ProjectionLoop
         }
     }
 
-    /// <summary>Runs until it is cancelled. Nothing that a step does ends it.</summary>
+    /// <summary>Runs until it is cancelled, or until there is no table any more that it could fill. Nothing else that a step does ends it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
         {
-            while (true)
+            while (await OneAsync(cancellationToken).ConfigureAwait(false))
             {
-                await OneAsync(cancellationToken).ConfigureAwait(false);
+                // One step after the other.
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -67,7 +67,8 @@ public abstract partial class ProjectionLoop
 
     private protected abstract Task<ProjectionStep> StepAsync(CancellationToken cancellationToken);
 
-    private async Task OneAsync(CancellationToken cancellationToken)
+    /// <summary>Takes a step and waits for the time of the next one. False: there is none.</summary>
+    private async Task<bool> OneAsync(CancellationToken cancellationToken)
     {
         ProjectionStep step;
         try
@@ -79,13 +80,13 @@ public abstract partial class ProjectionLoop
                 Report(head.Position, ProjectionState.Live);
                 await _tail.WaitAsync(head.Position, cancellationToken).ConfigureAwait(false);
                 await RestAsync(cancellationToken).ConfigureAwait(false);
-                return;
+                return true;
             }
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             await RetryAsync(Status.Position, ProjectionState.Retrying, e.Message, LogPosition.Start, e, cancellationToken).ConfigureAwait(false);
-            return;
+            return true;
         }
 
         switch (step)
@@ -98,8 +99,11 @@ public abstract partial class ProjectionLoop
                 }
 
                 break;
+            case ProjectionStep.Gone:
+                Report(Status.Position, ProjectionState.Ended);
+                return false;
             case ProjectionStep.Overtaken(var position):
-                // Its twin will be deactivated; until then they take turns.
+                // Its twin will be deactivated, until then they take turns; or another table has taken the place of the one that it had.
                 Overtaken(_logger, Name, position.Value);
                 Report(position, ProjectionState.CatchingUp);
                 await Task.Delay(FirstDelay, _time, cancellationToken).ConfigureAwait(false);
@@ -114,6 +118,8 @@ public abstract partial class ProjectionLoop
             default:
                 throw new InvalidOperationException($"A step came to {step}.");
         }
+
+        return true;
     }
 
     private string Name => $"{_status.View.Table}/{_status.Slice}";
@@ -177,7 +183,7 @@ public abstract partial class ProjectionLoop
     [LoggerMessage(Level = LogLevel.Error, Message = "Projection {Name} stands still after {Tries} tries at one event; its rows stay as they are, everything else goes on. Mend the fold or skip the event, then resume it")]
     private static partial void Stopped(ILogger logger, string name, int tries, Exception cause);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Another runner of projection {Name} has moved its checkpoint to {Position}; this one goes on from there")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Projection {Name} was moved to {Position} by another runner, or to another table; it goes on from there")]
     private static partial void Overtaken(ILogger logger, string name, long position);
 }
 

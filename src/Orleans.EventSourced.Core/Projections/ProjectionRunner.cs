@@ -14,7 +14,7 @@ public sealed class ProjectionRunner<TRow>
     private readonly Slice _slice;
     private readonly IViewTable<TRow> _table;
     private readonly LogTail _tail;
-    private LogPosition? _position;
+    private OpenedSlice? _opened;
     private HashSet<LogPosition> _skipped = [];
     private bool _indexed;
 
@@ -38,7 +38,11 @@ public sealed class ProjectionRunner<TRow>
     {
         try
         {
-            var from = _position ??= await OpenAsync(cancellationToken).ConfigureAwait(false);
+            if ((_opened ??= await OpenAsync(cancellationToken).ConfigureAwait(false)) is not { Position: var from })
+            {
+                return new ProjectionStep.Gone();
+            }
+
             var page = await _tail.ReadAsync(from, cancellationToken).ConfigureAwait(false);
             if (page.Events.Count < _tail.PageEvents && !_indexed)
             {
@@ -55,26 +59,30 @@ public sealed class ProjectionRunner<TRow>
             if (step is ProjectionStep.Poisoned or ProjectionStep.Unknown)
             {
                 // By the next step somebody may have said that the event is to be passed over.
-                _position = null;
+                _opened = null;
             }
 
             return step;
         }
         catch
         {
-            _position = null;
+            _opened = null;
             throw;
         }
     }
 
-    private async Task<LogPosition> OpenAsync(CancellationToken cancellationToken)
+    private async Task<OpenedSlice?> OpenAsync(CancellationToken cancellationToken)
     {
-        var position = await _table.OpenAsync(_slice, cancellationToken).ConfigureAwait(false);
+        if (await _table.OpenAsync(_slice, cancellationToken).ConfigureAwait(false) is not { Position: var position } opened)
+        {
+            return null;
+        }
+
         _indexed = false;
         _skipped = [.. from s in await _table.ReadSkippedAsync(cancellationToken).ConfigureAwait(false) select s.Position];
         var head = (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
         return position <= head
-            ? position
+            ? opened
             : throw new LogMisconfiguredException($"The view table {_projection.View.Table}, slice {_slice}, was folded up to position {position}, but the log ends at {head}: the log went back, as from a backup. Rebuild the view.");
     }
 
@@ -105,15 +113,16 @@ public sealed class ProjectionRunner<TRow>
         var routes = new Dictionary<StreamId, ViewRoute?>();
         var steps = await _projection.RouteAsync(events, _slice, _table, routes, cancellationToken).ConfigureAwait(false);
         var before = steps.Count == 0 ? new Dictionary<string, TRow>() : await _table.ReadRowsAsync(steps.Select(s => s.Key).ToHashSet(StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
-        var commit = new ViewCommit<TRow>(_slice, from, next, Fold(steps, before), [.. routes.Select(r => new RouteChange(r.Key, r.Value))]);
+        var opened = _opened!;
+        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, Fold(steps, before), [.. routes.Select(r => new RouteChange(r.Key, r.Value))]);
         if (await _table.CommitAsync(commit, cancellationToken).ConfigureAwait(false))
         {
-            _position = next;
+            _opened = opened with { Position = next };
             return new ProjectionStep.Advanced(next, passed);
         }
 
-        _position = await _table.OpenAsync(_slice, cancellationToken).ConfigureAwait(false);
-        return new ProjectionStep.Overtaken(_position.Value);
+        _opened = await OpenAsync(cancellationToken).ConfigureAwait(false);
+        return _opened is null ? new ProjectionStep.Gone() : new ProjectionStep.Overtaken(_opened.Position);
     }
 
     private static List<RowChange<TRow>> Fold(List<RowStep<TRow>> steps, IReadOnlyDictionary<string, TRow> before)

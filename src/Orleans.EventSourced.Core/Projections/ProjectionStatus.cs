@@ -22,6 +22,9 @@ public enum ProjectionState
 
     /// <summary>The fold fails at the next event each time. It stands still until an operator resumes it; nothing is lost, and nothing else stops.</summary>
     Stopped,
+
+    /// <summary>The table that was built is live now or was given up: there is nothing more to do.</summary>
+    Ended,
 }
 
 /// <summary>Where a slice of a projection stands.</summary>

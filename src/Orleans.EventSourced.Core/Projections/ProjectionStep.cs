@@ -22,6 +22,9 @@ public abstract record ProjectionStep
     /// <param name="Position">The other one's checkpoint.</param>
     public sealed record Overtaken(LogPosition Position) : ProjectionStep;
 
+    /// <summary>No table has the role any more: the one that was built was switched to, or given up.</summary>
+    public sealed record Gone : ProjectionStep;
+
     /// <summary>The fold fails at an event, or gives a row that no table keeps. The events before it are in the rows, it and those after it are not.</summary>
     /// <param name="Position">The checkpoint: the position before the event.</param>
     /// <param name="Fault">The event and the error.</param>

@@ -53,7 +53,7 @@ public readonly partial record struct ViewId
     /// <summary>The version, 1 or more.</summary>
     public int Version { get; }
 
-    /// <summary>The name of this version's table.</summary>
+    /// <summary>The name of this version's first table; see <see cref="ViewEdition.TableOf"/>.</summary>
     public string Table => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Name}_v{Version}");
 
     /// <summary>The view that <paramref name="row"/> names by its <see cref="ViewAttribute"/>.</summary>
@@ -68,6 +68,6 @@ public readonly partial record struct ViewId
     /// <inheritdoc/>
     public override string ToString() => _name is null ? "(no view)" : Table;
 
-    [GeneratedRegex("^(checkpoints|live|skipped|snapshots|sqlite_.*|.*_v[0-9]+(_routes|_tombstones)?)$")]
+    [GeneratedRegex("^(checkpoints|editions|live|skipped|snapshots|sqlite_.*|.*_v[0-9]+(_e[0-9]+)?(_routes|_tombstones)?)$")]
     private static partial Regex TakenName();
 }

@@ -1,2 +1,4 @@
--- Forgets the checkpoints of a version; no row affected: there is none. $1 view, $2 version. Waits for the runners that move them.
-delete from es_views.checkpoints where view = $1 and version = $2
+-- Forgets the checkpoints of a version, of all its tables or of the one in a role, and answers which tables those were. $1 view, $2 version, $3 role or null.
+-- Waits for the runners that move them.
+with gone as (delete from es_views.checkpoints where view = $1 and version = $2 and ($3 is null or role = $3) returning edition)
+select distinct edition from gone order by edition

@@ -1,4 +1,4 @@
--- Moves the checkpoint of a slice, if it is where its mover left it. $1 view, $2 version, $3 slice, $4 slices, $5 expected position, $6 next.
--- Locks the slice's row until the commit.
-update es_views.checkpoints set position = $6, moved_at = clock_timestamp()
-where view = $1 and version = $2 and slice = $3 and slices = $4 and position = $5
+-- Moves the checkpoint of a slice, if it is where its mover left it, in the table that the mover knows, and that table still has its role.
+-- $1 view, $2 version, $3 role, $4 edition, $5 slice, $6 slices, $7 expected position, $8 next. Locks the slice's row until the commit.
+update es_views.checkpoints set position = $8, moved_at = clock_timestamp()
+where view = $1 and version = $2 and role = $3 and edition = $4 and slice = $5 and slices = $6 and position = $7

@@ -1,3 +1,3 @@
--- Whether a view has a version that was opened.
--- parameters: $view; columns: 0 or 1
-select exists (select 1 from checkpoints where view = $view)
+-- Whether a view has another version that was opened.
+-- parameters: $view, $version; columns: 0 or 1
+select exists (select 1 from checkpoints where view = $view and version <> $version)

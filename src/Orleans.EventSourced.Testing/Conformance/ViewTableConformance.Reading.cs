@@ -18,14 +18,14 @@ public abstract partial class ViewTableConformance
         }
 
         var slice = Slice.Of("a", 2);
-        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(slice, new(0), new(9), [new("a", Row, new(3))], []), Token));
+        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(slice, 1, new(0), new(9), [new("a", Row, new(3))], []), Token));
         var (row, reflects) = await reader.ReadAsync("a", slice, Token);
         Assert.Equal(("a", 3L, Row, 9L), (row!.Key, row.Position, row.Row, reflects.Value));
 
         var (none, other) = await reader.ReadAsync("b", new Slice(1 - slice.Index, 2), Token);
         Assert.Equal((null, 0L), (none, other.Value));
         Assert.Equal(0, (await reader.QueryAsync(new RowQueryPlan<EveryColumn>(new RowQuery()), Token)).Reflects.Value);
-        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(new Slice(1 - slice.Index, 2), new(0), new(4), [], []), Token));
+        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(new Slice(1 - slice.Index, 2), 1, new(0), new(4), [], []), Token));
         Assert.Equal(4, (await reader.QueryAsync(new RowQueryPlan<EveryColumn>(new RowQuery()), Token)).Reflects.Value);
     }
 

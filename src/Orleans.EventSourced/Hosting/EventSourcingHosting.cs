@@ -83,6 +83,8 @@ public static class EventSourcingHosting
         services.TryAddSingleton(provider => new Deferral(provider.GetRequiredService<IOptions<EventSourcingOptions>>().Value.DefersViews));
         services.TryAddSingleton(provider => new ProjectionControl(
             provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>(), provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton(provider => new RebuildControl(
+            provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetService<IViewStore>(), provider.GetRequiredService<LogTail>(), provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ViewKeeperClient>();
         silo.AddGrainService<ViewKeeper>();
     }

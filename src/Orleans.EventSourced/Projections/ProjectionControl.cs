@@ -77,7 +77,7 @@ public sealed class ProjectionControl
     /// <exception cref="ArgumentException">This program has no such view.</exception>
     /// <exception cref="LogException">Log or table could not answer.</exception>
     /// <exception cref="ViewFoldException">The fold refuses an event.</exception>
-    public Task<ViewComparisonReport> CompareAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).CompareAsync(cancellationToken);
+    public Task<ViewComparisonReport> CompareAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).CompareAsync(ViewRole.Live, cancellationToken);
 
     private RegisteredView Registered(ViewId view) => _views.Find(view.Table) ?? throw new ArgumentException($"This program has no view {view}.", nameof(view));
 

@@ -5,7 +5,7 @@ using Orleans.Runtime.Placement;
 
 namespace Orleans.EventSourced.Projections;
 
-/// <summary>Owns the loop of one slice of a view in the cluster. Its key is <c>table/slice</c>.</summary>
+/// <summary>Owns the loop of one slice of a view in the cluster. Its key is <c>table/slice</c>, and <c>table/slice/building</c> for the table that is built beside the live one.</summary>
 [Alias("Orleans.EventSourced.IProjectionGrain")]
 internal interface IProjectionGrain : IGrainWithStringKey
 {
@@ -38,19 +38,23 @@ internal sealed record ProjectionReport(
 [GrainType("es-projection"), PreferLocalPlacement, KeepAlive]
 internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpoints, ILocalSiloDetails silo) : Grain, IProjectionGrain, IDisposable
 {
+    private const string Building = "/building";
     private readonly CancellationTokenSource _stop = new();
     private ProjectionLoop? _loop;
     private Task _run = Task.CompletedTask;
 
     /// <summary>The key of the grain that owns a slice.</summary>
-    public static string KeyOf(ViewId view, int slice) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{view.Table}/{slice}");
+    public static string KeyOf(ViewId view, int slice, ViewRole role = ViewRole.Live) =>
+        string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{view.Table}/{slice}{(role == ViewRole.Live ? "" : Building)}");
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var key = this.GetPrimaryKeyString().Split('/');
+        var role = key.Length > 2 ? ViewRole.Building : ViewRole.Live;
         var view = views.Find(key[0]) ?? throw new InvalidOperationException($"This silo's program does not know the view table '{key[0]}'.");
-        _loop = view.Loop(new Slice(int.Parse(key[1], System.Globalization.CultureInfo.InvariantCulture), view.Slices), checkpoints.Report);
+        _loop = view.Loop(new Slice(int.Parse(key[1], System.Globalization.CultureInfo.InvariantCulture), view.Slices), role, role == ViewRole.Live ? checkpoints.Report : null);
         _run = Task.Run(() => _loop.RunAsync(_stop.Token), CancellationToken.None);
+        _ = LeaveAtTheEndAsync();
         return Task.CompletedTask;
     }
 
@@ -84,4 +88,11 @@ internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpo
     }
 
     public void Dispose() => _stop.Dispose();
+
+    /// <summary>A loop that ends by itself has no table any more; the next one to be built gets another activation.</summary>
+    private async Task LeaveAtTheEndAsync()
+    {
+        await _run;
+        DeactivateOnIdle();
+    }
 }

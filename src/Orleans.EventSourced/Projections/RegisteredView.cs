@@ -12,8 +12,11 @@ internal abstract class RegisteredView(ViewId view, int slices)
 
     public int Slices { get; } = slices;
 
-    /// <summary>A loop that brings one slice's rows up to the log and keeps them there.</summary>
-    public abstract ProjectionLoop Loop(Slice slice, Action<ProjectionStatus> changed);
+    /// <summary>A loop that brings one slice's rows, in the table of a role, up to the log and keeps them there.</summary>
+    public abstract ProjectionLoop Loop(Slice slice, ViewRole role, Action<ProjectionStatus>? changed);
+
+    /// <summary>The view's tables.</summary>
+    public abstract IViewEditions Editions { get; }
 
     /// <summary>How far each slice's rows reach, by the slices' numbers.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
@@ -32,8 +35,8 @@ internal abstract class RegisteredView(ViewId view, int slices)
     /// <summary>The events that the view passes over, by position.</summary>
     public abstract Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken);
 
-    /// <summary>Compares all rows with the fold of the log.</summary>
-    public abstract Task<ViewComparisonReport> CompareAsync(CancellationToken cancellationToken);
+    /// <summary>Compares all rows of the table in a role with the fold of the log.</summary>
+    public abstract Task<ViewComparisonReport> CompareAsync(ViewRole role, CancellationToken cancellationToken);
 }
 
 /// <summary>The same, with the class of its rows.</summary>
@@ -44,11 +47,13 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
     private readonly IViewTable<TRow> _table = store.Table<TRow>();
     private readonly IViewReader<TRow> _reader = store.Reader<TRow>();
 
-    public override ProjectionLoop Loop(Slice slice, Action<ProjectionStatus> changed) =>
-        new ProjectionLoop<TRow>(projection, slice, _table, tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed);
+    public override IViewEditions Editions { get; } = store.Editions<TRow>();
+
+    public override ProjectionLoop Loop(Slice slice, ViewRole role, Action<ProjectionStatus>? changed) =>
+        new ProjectionLoop<TRow>(projection, slice, role == ViewRole.Live ? _table : store.Table<TRow>(role), tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed);
 
     public override async Task<IReadOnlyList<LogPosition>> ReadCheckpointsAsync() =>
-        [.. from c in await store.ReadCheckpointsAsync(CancellationToken.None).ConfigureAwait(false) where c.View == View orderby c.Slice.Index select c.Position];
+        [.. from c in await store.ReadCheckpointsAsync(CancellationToken.None).ConfigureAwait(false) where c.View == View && c.Role == ViewRole.Live orderby c.Slice.Index select c.Position];
 
     public override async Task<ViewAnswer<ViewRow?>> ReadAsync(string key)
     {
@@ -66,8 +71,8 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
 
     public override Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => _table.ReadSkippedAsync(cancellationToken);
 
-    public override async Task<ViewComparisonReport> CompareAsync(CancellationToken cancellationToken) =>
-        await ViewComparison.RunAsync(projection, Slices, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), _reader, tail, time, cancellationToken).ConfigureAwait(false);
+    public override async Task<ViewComparisonReport> CompareAsync(ViewRole role, CancellationToken cancellationToken) =>
+        await ViewComparison.RunAsync(projection, Slices, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), role == ViewRole.Live ? _reader : store.Reader<TRow>(role), tail, time, cancellationToken).ConfigureAwait(false);
 
     private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }

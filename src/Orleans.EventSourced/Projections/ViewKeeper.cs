@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.EventSourced.Core.Events;
@@ -37,7 +38,7 @@ internal sealed class ViewKeeperClient(IServiceProvider services) : GrainService
 /// Runs on every silo: keeps the projections' slices alive and spread over the silos whose programs know them, and hears of other silos' commits. While programs are being rolled out, the
 /// slices run where the most event types are known, so that an event of the new program does not meet an old one.
 /// </summary>
-internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory loggers, RegisteredViews views, JsonEventCodec codec, LogTail tail, ViewKeeperClient client, ISiloStatusOracle silos, IGrainFactory grains, Deferral deferral, TimeProvider time)
+internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory loggers, RegisteredViews views, JsonEventCodec codec, LogTail tail, ViewKeeperClient client, ISiloStatusOracle silos, IGrainFactory grains, Deferral deferral, IServiceProvider services, TimeProvider time)
     : GrainService(id, silo, loggers), IViewKeeper
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
@@ -99,12 +100,62 @@ internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory l
     private async Task<bool> WakeAsync(HashSet<SiloAddress> active)
     {
         var answered = await LearnAsync(active);
+        var checkpoints = await ReadCheckpointsAsync();
+        var built = checkpoints.Where(c => c.Role == ViewRole.Building).Select(c => c.View).ToHashSet();
         var wakes = from view in views.All
                     let owners = OwnersOf(view.View)
+                    from role in built.Contains(view.View) ? [ViewRole.Live, ViewRole.Building] : (ViewRole[])[ViewRole.Live]
                     from slice in Enumerable.Range(0, view.Slices)
                     where OwnerOf(view.View, slice, owners) == Silo
-                    select WakeAsync(ProjectionGrain.KeyOf(view.View, slice));
-        return (await Task.WhenAll(wakes)).All(woken => woken) && answered;
+                    select WakeAsync(ProjectionGrain.KeyOf(view.View, slice, role));
+        var woken = (await Task.WhenAll(wakes)).All(woken => woken);
+        if (answered)
+        {
+            await ShowAsync(checkpoints);
+        }
+
+        return woken && answered;
+    }
+
+    private async Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync()
+    {
+        try
+        {
+            return await services.GetRequiredService<IViewStore>().ReadCheckpointsAsync(CancellationToken.None);
+        }
+        catch (LogException e)
+        {
+            // The loops say for themselves that the store does not answer; the next round asks again.
+            NotRead(_logger, e);
+            return [];
+        }
+    }
+
+    /// <summary>
+    /// Lets the plain names of views show this program's newer versions: of each as soon as nobody runs the version shown any more, and the newer one is as far. Nobody who reads by the
+    /// plain name sees rows go back.
+    /// </summary>
+    private async Task ShowAsync(IReadOnlyList<Checkpoint> checkpoints)
+    {
+        foreach (var view in views.All.Where(v => OwnerOf(v.View, 0, OwnersOf(v.View)) == Silo))
+        {
+            var shown = checkpoints.Where(c => c.IsShown && c.View.Name == view.View.Name && c.View.Version < view.View.Version && c.Role == ViewRole.Live).ToList();
+            var own = checkpoints.Where(c => c.View == view.View && c.Role == ViewRole.Live).ToList();
+            if (shown.Count == 0 || own.Count != view.Slices || _programs.Values.Any(p => p.Views.Contains(shown[0].View.Table)) || own.Min(c => c.Position) < shown.Max(c => c.Position))
+            {
+                continue;
+            }
+
+            try
+            {
+                await view.Editions.ShowAsync(CancellationToken.None);
+                Shown(_logger, view.View.Name, view.View.Version, shown[0].View.Version);
+            }
+            catch (LogException e)
+            {
+                NotShown(_logger, view.View.Name, view.View.Version, e);
+            }
+        }
     }
 
     private async Task<bool> WakeAsync(string key)
@@ -163,6 +214,15 @@ internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory l
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Projection {Key} could not be woken; it is tried again")]
     private static partial void NotWoken(ILogger logger, string key, Exception cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The checkpoints of the views could not be read; they are asked for again")]
+    private static partial void NotRead(ILogger logger, Exception cause);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "View {View} now shows version {Version} under its plain name, instead of version {Before}")]
+    private static partial void Shown(ILogger logger, string view, int version, int before);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "View {View} could not show version {Version} under its plain name; it is tried again")]
+    private static partial void NotShown(ILogger logger, string view, int version, Exception cause);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} did not say which views it knows; it is asked again")]
     private static partial void NotDescribed(ILogger logger, string silo, Exception cause);

@@ -27,7 +27,7 @@ public sealed class PostgresViewTableConformance(PostgresFixture postgres) : Vie
         var store = await StoreAsync();
         var table = store.Table<Keywords>();
         await table.OpenAsync(Slice.Whole, CancellationToken.None);
-        Assert.True(await table.CommitAsync(new ViewCommit<Keywords>(Slice.Whole, new(0), new(2), [new("a", new(1, "x", null, 0.1m), new(1)), new("b", new(2, "y", new(2000, 2, 29), 10m), new(2))], []), CancellationToken.None));
+        Assert.True(await table.CommitAsync(new ViewCommit<Keywords>(Slice.Whole, 1, new(0), new(2), [new("a", new(1, "x", null, 0.1m), new(1)), new("b", new(2, "y", new(2000, 2, 29), 10m), new(2))], []), CancellationToken.None));
         Assert.Equal("a1x;b2y2000-02-29", await ScalarAsync("""select string_agg(concat(key, position, "select", "default"), ';' order by "größe") from es_views."order" """));
         Assert.Equal("10.1", await ScalarAsync("""select sum("größe")::text from es_views."order" """));
 

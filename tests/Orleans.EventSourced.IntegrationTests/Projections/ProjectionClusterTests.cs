@@ -161,11 +161,14 @@ internal sealed class StoppableViews : IViewStore
 
     public void Stop() => _stopped = true;
 
-    public IViewTable<TRow> Table<TRow>()
-        where TRow : class => new StoppableTable<TRow>(this, _inner.Table<TRow>());
+    public IViewTable<TRow> Table<TRow>(ViewRole role = ViewRole.Live)
+        where TRow : class => new StoppableTable<TRow>(this, _inner.Table<TRow>(role));
 
-    public IViewReader<TRow> Reader<TRow>()
-        where TRow : class => _inner.Reader<TRow>();
+    public IViewReader<TRow> Reader<TRow>(ViewRole role = ViewRole.Live)
+        where TRow : class => _inner.Reader<TRow>(role);
+
+    public IViewEditions Editions<TRow>()
+        where TRow : class => _inner.Editions<TRow>();
 
     public Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken) => _inner.ReadCheckpointsAsync(cancellationToken);
 
@@ -180,7 +183,7 @@ internal sealed class StoppableViews : IViewStore
 
         public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
 
-        public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
+        public Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
 
         public Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => inner.ReadRowsAsync(keys, cancellationToken);
 

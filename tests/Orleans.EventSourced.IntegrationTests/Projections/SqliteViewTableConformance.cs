@@ -31,7 +31,7 @@ public sealed class SqliteViewTableConformance : ViewTableConformance, IAsyncDis
         var store = await StoreAsync();
         var table = store.Table<Keywords>();
         await table.OpenAsync(Slice.Whole, CancellationToken.None);
-        Assert.True(await table.CommitAsync(new ViewCommit<Keywords>(Slice.Whole, new(0), new(2), [new("a", new(1, "x", null, 0.1m), new(1)), new("b", new(2, "y", new(2000, 2, 29), 10m), new(2))], []), CancellationToken.None));
+        Assert.True(await table.CommitAsync(new ViewCommit<Keywords>(Slice.Whole, 1, new(0), new(2), [new("a", new(1, "x", null, 0.1m), new(1)), new("b", new(2, "y", new(2000, 2, 29), 10m), new(2))], []), CancellationToken.None));
         Assert.Equal("a1x;b2y2000-02-29", Scalar("""select group_concat(concat(key, position, "select", "default"), ';' order by "größe") from "order" """));
         Assert.Equal("b", Scalar("""select group_concat(key) from "order" where "größe" > 0.1 """));
         Assert.Equal("10.1", Scalar("""select cast(sum("größe") as text) from "order" """));
@@ -59,7 +59,7 @@ public sealed class SqliteViewTableConformance : ViewTableConformance, IAsyncDis
         var table = (await StoreAsync()).Table<EveryColumn>();
         await table.OpenAsync(Slice.Whole, CancellationToken.None);
         var row = new EveryColumn("", null, true, 0, null, 0, 0, null, Guid.Parse("01936D2C-4A6B-7C8A-9B1A-3C2E8D7F6A5B"), DateTimeOffset.MinValue, new(2026, 1, 5, 9, 0, 0, TimeSpan.FromHours(1)), DateOnly.MinValue);
-        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(Slice.Whole, new(0), new(1), [new("a", row, new(1))], []), CancellationToken.None));
+        Assert.True(await table.CommitAsync(new ViewCommit<EveryColumn>(Slice.Whole, 1, new(0), new(1), [new("a", row, new(1))], []), CancellationToken.None));
         Assert.Equal(
             "01936d2c-4a6b-7c8a-9b1a-3c2e8d7f6a5b 0001-01-01T00:00:00.000000Z 2026-01-05T08:00:00.000000Z 0001-01-01",
             Scalar("select concat_ws(' ', id, occurred_at, ended_at, day) from conformance where occurred_at < ended_at"));

@@ -152,7 +152,7 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
 
         public bool Answers { get; set; }
 
-        public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken) => Answers ? inner.OpenAsync(slice, cancellationToken) : throw new LogUnavailableException("not now");
+        public Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken) => Answers ? inner.OpenAsync(slice, cancellationToken) : throw new LogUnavailableException("not now");
 
         public Task<IReadOnlyDictionary<string, AccountRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => inner.ReadRowsAsync(keys, cancellationToken);
 

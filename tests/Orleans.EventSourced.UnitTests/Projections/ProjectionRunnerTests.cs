@@ -242,7 +242,7 @@ public sealed class ProjectionRunnerTests
 
         public int Lost { get; private set; }
 
-        public Task<LogPosition> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
+        public Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
 
         public Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => inner.ReadRowsAsync(keys, cancellationToken);
 

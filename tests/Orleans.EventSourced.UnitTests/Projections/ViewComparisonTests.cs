@@ -28,7 +28,7 @@ public sealed class ViewComparisonTests
         await ToHeadAsync();
         var at = new LogPosition(3);
         Assert.True(await _table.CommitAsync(
-            new ViewCommit<BranchRow>(Slice.Whole, at, at, [new("x", new BranchRow(1, 6), new(2)), new("y", null, new(3)), new("z", new BranchRow(0, 0), new(1))], []), CancellationToken.None));
+            new ViewCommit<BranchRow>(Slice.Whole, 1, at, at, [new("x", new BranchRow(1, 6), new(2)), new("y", null, new(3)), new("z", new BranchRow(0, 0), new(1))], []), CancellationToken.None));
 
         var report = await CompareAsync();
         Assert.False(report.IsEqual);
@@ -44,7 +44,7 @@ public sealed class ViewComparisonTests
     {
         await _bank.AppendAsync("a", new Opened("x"), new Deposited(5));
         await ToHeadAsync();
-        Assert.True(await _table.CommitAsync(new ViewCommit<BranchRow>(Slice.Whole, new(2), new(2), [new("x", new BranchRow(1, 5), new(99))], []), CancellationToken.None));
+        Assert.True(await _table.CommitAsync(new ViewCommit<BranchRow>(Slice.Whole, 1, new(2), new(2), [new("x", new BranchRow(1, 5), new(99))], []), CancellationToken.None));
         Assert.Equal("x", Assert.Single((await CompareAsync()).Differences).Key);
     }
 

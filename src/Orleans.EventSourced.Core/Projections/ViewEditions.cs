@@ -1,0 +1,142 @@
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.Core.Projections;
+
+/// <summary>What an edition of a view's table is there for.</summary>
+public enum ViewRole
+{
+    /// <summary>Queries read it, and the projection keeps it up to the log.</summary>
+    Live,
+
+    /// <summary>It is folded anew beside the live one, to take its place.</summary>
+    Building,
+
+    /// <summary>It was live before. Nothing changes it any more, until it is built on or dropped.</summary>
+    Retired,
+}
+
+/// <summary>One table of a version of a view. There is one in each role at most.</summary>
+/// <param name="Number">1 or more, never used again for this version: the first is <c>name_v1</c> in SQL, the second <c>name_v1_e2</c>.</param>
+/// <param name="Role">What it is there for; null: it is gone.</param>
+/// <param name="BegunAt">When it was made, by the store's clock.</param>
+/// <param name="Reason">Why it was made.</param>
+/// <param name="Actor">Who had it made; null: not known, or the program itself.</param>
+public sealed record ViewEdition(int Number, ViewRole? Role, DateTimeOffset BegunAt, string Reason, string? Actor)
+{
+    /// <summary>The most editions of one version: the number is part of the table's name.</summary>
+    public const int MaxNumber = 9_999;
+
+    /// <summary>Why the first one is made, and the next one after a version was dropped.</summary>
+    public const string FirstReason = "there was none";
+
+    /// <summary>The most characters of reason and actor.</summary>
+    public const int MaxText = 1_000;
+
+    /// <summary>The name of an edition's table.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The number is not 1 to <see cref="MaxNumber"/>.</exception>
+    public static string TableOf(ViewId view, int number)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(number, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(number, MaxNumber);
+        return number == 1 ? view.Table : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{view.Table}_e{number}");
+    }
+
+    /// <summary>Refuses what no store keeps.</summary>
+    /// <exception cref="ArgumentException">The reason is empty, or one of the texts is longer than <see cref="MaxText"/>.</exception>
+    public static void Check(string reason, string? actor)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        if (reason.Length > MaxText || actor?.Length > MaxText)
+        {
+            throw new ArgumentException($"Reason and actor have at most {MaxText} characters.", reason.Length > MaxText ? nameof(reason) : nameof(actor));
+        }
+    }
+}
+
+/// <summary>
+/// Blue and green: the tables of one version of a view. A new one is filled beside the live one, by a runner of its own, and takes its place in one transaction, when it is at least as far. Readers and
+/// runners need not be told: each of their statements says which edition it means. Safe for concurrent use; each call happens wholly or not at all.
+/// </summary>
+public interface IViewEditions
+{
+    /// <summary>All that were made of this version, by number; those that are gone too.</summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    Task<IReadOnlyList<ViewEdition>> ListAsync(CancellationToken cancellationToken);
+
+    /// <summary>Makes an empty table beside the live one, with a checkpoint at 0 for each slice, and drops the retired one. Null: one is being built already.</summary>
+    /// <param name="slices">Into how many slices it is divided: as many as the live one.</param>
+    /// <param name="reason">Why: 1 to <see cref="ViewEdition.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <param name="cancellationToken">Ends the wait; the table may be there then.</param>
+    /// <exception cref="ArgumentException">The reason is empty, or a text too long.</exception>
+    /// <exception cref="LogRequestRefusedException">There is no live one yet, it is divided otherwise, or there were <see cref="ViewEdition.MaxNumber"/> already.</exception>
+    /// <exception cref="LogUnavailableException">Made or not: list them and see.</exception>
+    Task<ViewEdition?> BeginAsync(int slices, string reason, string? actor, CancellationToken cancellationToken);
+
+    /// <summary>Makes the one being built the live one, if each of its slices is at least as far as the live one's; that one retires. Plain name and checkpoints follow in the same transaction.</summary>
+    /// <exception cref="LogUnavailableException">Switched or not: list them and see.</exception>
+    Task<SwitchOutcome> SwitchAsync(CancellationToken cancellationToken);
+
+    /// <summary>Drops the one being built; its runners find it gone. False: there is none.</summary>
+    /// <exception cref="LogUnavailableException">Dropped or not: list them and see.</exception>
+    Task<bool> CancelAsync(CancellationToken cancellationToken);
+
+    /// <summary>Builds on with the retired one, from its own checkpoint, so that it can be switched to. False: there is none; the one that is begun after it has dropped it.</summary>
+    /// <exception cref="LogUnavailableException">Done or not: list them and see.</exception>
+    Task<bool> RevertAsync(CancellationToken cancellationToken);
+
+    /// <summary>Drops the retired one. False: there is none.</summary>
+    /// <exception cref="LogRequestRefusedException">Something outside hangs on it.</exception>
+    /// <exception cref="LogUnavailableException">Dropped or not: list them and see.</exception>
+    Task<bool> DropRetiredAsync(CancellationToken cancellationToken);
+
+    /// <summary>Lets the view's plain name show this version, with the rights that were granted on it. False: it does already.</summary>
+    /// <exception cref="LogRequestRefusedException">This version has no table, or something outside hangs on the plain name: it is named.</exception>
+    /// <exception cref="LogUnavailableException">Done or not: read the checkpoints and see.</exception>
+    Task<bool> ShowAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>What an attempt to switch came to.</summary>
+public abstract record SwitchOutcome
+{
+    private SwitchOutcome()
+    {
+    }
+
+    /// <summary>The edition is live.</summary>
+    /// <param name="Edition">Its number.</param>
+    public sealed record Switched(int Edition) : SwitchOutcome;
+
+    /// <summary>A slice is not as far as that of the live edition; nothing changed.</summary>
+    /// <param name="Slice">Its number.</param>
+    /// <param name="Position">Its checkpoint.</param>
+    /// <param name="Live">The live one's.</param>
+    public sealed record Behind(int Slice, LogPosition Position, LogPosition Live) : SwitchOutcome;
+
+    /// <summary>Nothing is being built.</summary>
+    public sealed record NothingBuilt : SwitchOutcome;
+
+    /// <summary>What the checkpoints of the live table and of the one that is built, by slice, say of a switch.</summary>
+    /// <param name="live">The live table's.</param>
+    /// <param name="built">The other's; none: nothing is built.</param>
+    /// <param name="edition">The other's number.</param>
+    public static SwitchOutcome Of(IReadOnlyDictionary<int, LogPosition> live, IReadOnlyDictionary<int, LogPosition> built, int edition)
+    {
+        ArgumentNullException.ThrowIfNull(live);
+        ArgumentNullException.ThrowIfNull(built);
+        if (built.Count == 0)
+        {
+            return new NothingBuilt();
+        }
+
+        foreach (var (slice, position) in live.OrderBy(c => c.Key))
+        {
+            if (built.GetValueOrDefault(slice) is var reached && reached < position)
+            {
+                return new Behind(slice, reached, position);
+            }
+        }
+
+        return new Switched(edition);
+    }
+}

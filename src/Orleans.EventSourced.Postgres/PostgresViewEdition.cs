@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Npgsql;
+using Orleans.EventSourced.Core.Projections;
+
+namespace Orleans.EventSourced.Postgres;
+
+/// <summary>One table of a version of a view: how its rows are mapped, and its statements. Safe for concurrent use.</summary>
+/// <typeparam name="TRow">The class of a row.</typeparam>
+internal sealed class PostgresViewEdition<TRow>
+    where TRow : class
+{
+    private readonly DbContextOptions _mapping;
+    private readonly Lazy<ViewSql<TRow>> _sql;
+
+    // One statement, so that row and checkpoint are of one moment.
+    private readonly Func<ViewContext<TRow>, string, int, string, int, int, string, IAsyncEnumerable<RowFound<TRow>>> _one =
+        EF.CompileAsyncQuery((ViewContext<TRow> context, string view, int version, string role, int edition, int slice, string key) =>
+            from checkpoint in context.Set<CheckpointRow>()
+            where checkpoint.View == view && checkpoint.Version == version && checkpoint.Role == role && checkpoint.Slice == slice && checkpoint.Edition == edition
+            from row in context.Set<TRow>().Where(r => EF.Property<string>(r, ViewContext<TRow>.Key) == key).DefaultIfEmpty()
+            select new RowFound<TRow>(row, row == null ? 0 : EF.Property<long>(row, ViewContext<TRow>.Position), checkpoint.Position));
+
+    public PostgresViewEdition(NpgsqlDataSource source, int number)
+    {
+        Number = number;
+        Table = ViewEdition.TableOf(View, number);
+        _mapping = new DbContextOptionsBuilder().UseNpgsql(source).UseQueryTrackingBehavior(QueryTrackingBehavior.NoTracking).ReplaceService<IModelCacheKeyFactory, ViewModelKeys>().Options;
+        _sql = new Lazy<ViewSql<TRow>>(() =>
+        {
+            using var context = Context();
+            return new ViewSql<TRow>(context);
+        });
+    }
+
+    public static ViewId View { get; } = ViewId.Of(typeof(TRow));
+
+    public int Number { get; }
+
+    /// <summary>The table's name.</summary>
+    public string Table { get; }
+
+    public ViewSql<TRow> Sql => _sql.Value;
+
+    public ViewContext<TRow> Context() => new(_mapping, Table);
+
+    /// <summary>A row of a slice, and how far the slice reaches; nothing: the table has not the role, or not that slice.</summary>
+    public IAsyncEnumerable<RowFound<TRow>> One(ViewContext<TRow> context, string role, int slice, string key) => _one(context, View.Name, View.Version, role, Number, slice, key);
+}
+
+/// <summary>A row and its slice's checkpoint.</summary>
+internal sealed record RowFound<TRow>(TRow? Row, long Position, long Reflects)
+    where TRow : class;
+
+/// <summary>The tables of a version of a view that this process has met. They are few: each is made by an operator's word.</summary>
+internal sealed class PostgresEditions<TRow>(NpgsqlDataSource source)
+    where TRow : class
+{
+    private readonly ConcurrentDictionary<int, PostgresViewEdition<TRow>> _known = new();
+
+    public NpgsqlDataSource Source => source;
+
+    public PostgresViewEdition<TRow> Of(int number) => _known.GetOrAdd(number, n => new PostgresViewEdition<TRow>(source, n));
+
+    /// <summary>The table in a role now, and into how many slices it is divided; null: there is none.</summary>
+    public static async Task<(int Number, int Slices)?> FindAsync(NpgsqlConnection connection, ViewRole role, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Statements.FindEdition, connection)
+        {
+            Parameters = { PostgresViewStore.Value(PostgresViewEdition<TRow>.View.Name), PostgresViewStore.Value(PostgresViewEdition<TRow>.View.Version), PostgresViewStore.Value(PostgresViewStore.NameOf(role)) },
+        };
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? (reader.GetInt32(0), reader.GetInt32(1)) : null;
+    }
+}

@@ -1,0 +1,158 @@
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
+
+namespace Orleans.EventSourced.Projections;
+
+/// <summary>
+/// Folds views anew while the cluster goes on: a second table is filled beside the live one, can be compared with the fold of the log, and takes the live one's place in one transaction. Until then
+/// it can be given up, and afterwards gone back on. Safe for concurrent use, from any silo.
+/// </summary>
+public sealed class RebuildControl
+{
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(20);
+    private readonly RegisteredViews _views;
+    private readonly IGrainFactory _grains;
+    private readonly IViewStore? _store;
+    private readonly LogTail _tail;
+    private readonly TimeProvider _time;
+
+    internal RebuildControl(RegisteredViews views, IGrainFactory grains, IViewStore? store, LogTail tail, TimeProvider time) => (_views, _grains, _store, _tail, _time) = (views, grains, store, tail, time);
+
+    /// <summary>The longest wait of <see cref="SwitchAsync"/>.</summary>
+    public static TimeSpan LongestWait { get; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Begins to fill a new table of the view. Null: one is being filled already.</summary>
+    /// <param name="view">The view and its version.</param>
+    /// <param name="reason">Why: 1 to <see cref="ViewEdition.MaxText"/> characters; it is kept.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <param name="cancellationToken">Ends the wait; it may have begun then.</param>
+    /// <exception cref="ArgumentException">This program has no such view, or a text is empty or too long.</exception>
+    /// <exception cref="LogRequestRefusedException">There is no live table yet.</exception>
+    /// <exception cref="LogUnavailableException">Begun or not: list them and see.</exception>
+    public async Task<ViewEdition?> BeginAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken)
+    {
+        var registered = Registered(view);
+        var begun = await registered.Editions.BeginAsync(registered.Slices, reason, actor, cancellationToken);
+        await WakeAsync(registered);
+        return begun;
+    }
+
+    /// <summary>The tables that are built or retired, by view, and how far their slices are.</summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    public async Task<IReadOnlyList<RebuildReport>> ListAsync(CancellationToken cancellationToken)
+    {
+        if (_store is null)
+        {
+            return [];
+        }
+
+        var head = (await _tail.ReadHeadAsync(cancellationToken)).Position;
+        var reports = new List<RebuildReport>();
+        foreach (var table in (await _store.ReadCheckpointsAsync(cancellationToken)).Where(c => c.Role != ViewRole.Live).GroupBy(c => (c.View, c.Edition)))
+        {
+            if (_views.Find(table.Key.View.Table) is not { } view)
+            {
+                continue;
+            }
+
+            var edition = (await view.Editions.ListAsync(cancellationToken)).FirstOrDefault(e => e.Number == table.Key.Edition);
+            if (edition?.Role is { } role)
+            {
+                var fault = role == ViewRole.Building ? await FaultAsync(view) : null;
+                reports.Add(new RebuildReport(view.View, edition, [.. table.OrderBy(c => c.Slice.Index).Select(c => c.Position)], head, fault));
+            }
+        }
+
+        return reports;
+    }
+
+    /// <summary>Compares the table that is built with the fold of the log; see <see cref="ViewComparison"/>. Without one, every row is missing.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogException">Log or table could not answer.</exception>
+    /// <exception cref="ViewFoldException">The fold refuses an event.</exception>
+    public Task<ViewComparisonReport> CompareAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).CompareAsync(ViewRole.Building, cancellationToken);
+
+    /// <summary>
+    /// Makes the table that is built the live one, as soon as it is as far. Readers go over at once and see no row go back; the table that was live retires and stays until it is dropped or the next
+    /// one begins.
+    /// </summary>
+    /// <param name="view">The view and its version.</param>
+    /// <param name="atMost">How long to wait for it to be as far; up to <see cref="LongestWait"/>.</param>
+    /// <param name="cancellationToken">Ends the wait; it may have been switched to then.</param>
+    /// <exception cref="ArgumentException">This program has no such view, or the wait is too long.</exception>
+    /// <exception cref="LogUnavailableException">Switched or not: list them and see.</exception>
+    public async Task<SwitchOutcome> SwitchAsync(ViewId view, TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(atMost, TimeSpan.Zero);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(atMost, LongestWait);
+        var registered = Registered(view);
+        var started = _time.GetTimestamp();
+        while (true)
+        {
+            var outcome = await registered.Editions.SwitchAsync(cancellationToken);
+            if (outcome is SwitchOutcome.Behind && _time.GetElapsedTime(started) < atMost)
+            {
+                await Task.Delay(BetweenTries, _time, cancellationToken);
+                continue;
+            }
+
+            if (outcome is SwitchOutcome.Switched)
+            {
+                // One that stands at an event may find it folded in the other table.
+                await Task.WhenAll(Enumerable.Range(0, registered.Slices).Select(s => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view, s)).ResumeAsync()));
+            }
+
+            return outcome;
+        }
+    }
+
+    /// <summary>Gives up the table that is built. False: there is none.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogUnavailableException">Given up or not: list them and see.</exception>
+    public Task<bool> CancelAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).Editions.CancelAsync(cancellationToken);
+
+    /// <summary>Fills the retired table further, from where it stood, so that it can be switched back to. False: there is none; the one that is begun after it has dropped it.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogUnavailableException">Done or not: list them and see.</exception>
+    public async Task<bool> RevertAsync(ViewId view, CancellationToken cancellationToken)
+    {
+        var registered = Registered(view);
+        var reverted = await registered.Editions.RevertAsync(cancellationToken);
+        await WakeAsync(registered);
+        return reverted;
+    }
+
+    /// <summary>Drops the retired table. False: there is none.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogRequestRefusedException">Something outside hangs on it.</exception>
+    /// <exception cref="LogUnavailableException">Dropped or not: list them and see.</exception>
+    public Task<bool> DropRetiredAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).Editions.DropRetiredAsync(cancellationToken);
+
+    /// <summary>Lets the view's plain name in SQL show this version. It happens by itself when no silo runs the version shown any more, to newer versions only. False: it does already.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogRequestRefusedException">This version has no table, or something outside hangs on the plain name: it is named.</exception>
+    /// <exception cref="LogUnavailableException">Done or not: do it again.</exception>
+    public Task<bool> ShowAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).Editions.ShowAsync(cancellationToken);
+
+    private RegisteredView Registered(ViewId view) => _views.Find(view.Table) ?? throw new ArgumentException($"This program has no view {view}.", nameof(view));
+
+    /// <summary>A call is enough: the runners live from then on, where the keepers of the silos want them.</summary>
+    private Task WakeAsync(RegisteredView view) => Task.WhenAll(Enumerable.Range(0, view.Slices).Select(s => Building(view, s).GetStatusAsync()));
+
+    private async Task<string?> FaultAsync(RegisteredView view) =>
+        (await Task.WhenAll(Enumerable.Range(0, view.Slices).Select(s => Building(view, s).GetStatusAsync()))).Select(s => s.Fault).FirstOrDefault(f => f is not null);
+
+    private IProjectionGrain Building(RegisteredView view, int slice) => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice, ViewRole.Building));
+}
+
+/// <summary>A table that is being filled, or that was live before.</summary>
+/// <param name="View">The view and its version.</param>
+/// <param name="Edition">Which one, why it was made, and its role.</param>
+/// <param name="Positions">How far its slices are, by number.</param>
+/// <param name="Head">The log's head.</param>
+/// <param name="Fault">What keeps a slice from going on; null: nothing does.</param>
+public sealed record RebuildReport(ViewId View, ViewEdition Edition, IReadOnlyList<LogPosition> Positions, LogPosition Head, string? Fault)
+{
+    /// <summary>How many events the slice that is furthest behind has still to pass.</summary>
+    public long Behind => Math.Max(0, Head.Value - Positions.Min(p => p.Value));
+}
