@@ -41,19 +41,20 @@ public sealed class EventLogStreamOptions
                 faults.Add($"{nameof(EventLogStreamOptions)}.{nameof(BatchEvents)} of '{name}' is {options.BatchEvents}; allowed are 1 to {MaxBatchEvents}.");
             }
 
-            foreach (var category in options.Categories)
-            {
-                try
-                {
-                    _ = new Core.Log.StreamId(category, "any");
-                }
-                catch (ArgumentException e)
-                {
-                    faults.Add($"{nameof(EventLogStreamOptions)}.{nameof(Categories)} of '{name}' holds '{category}', which is no type of a log stream: {e.Message}");
-                }
-            }
-
+            faults.AddRange(options.Categories.Where(c => !IsType(c)).Select(c => $"{nameof(EventLogStreamOptions)}.{nameof(Categories)} of '{name}' holds '{c}', which is no type of a log stream."));
             return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+        }
+
+        private static bool IsType(string category)
+        {
+            try
+            {
+                return new StreamId(category, "any").Type == category;
+            }
+            catch (ArgumentException)
+            {
+                return false;
+            }
         }
     }
 }

@@ -1,10 +1,13 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
 using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;
+using Orleans.EventSourced.IntegrationTests.Log;
 using Orleans.EventSourced.Streams;
+using Orleans.Streams;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Streams;
@@ -37,6 +40,213 @@ public sealed class EventLogStreamTests
         Assert.Equal((new Deposited(20), (LogCorruptException?)null), ((Deposited)last.Event!, last.Fault));
         Assert.NotNull(last.Metadata);
     }
+
+    [Fact]
+    public async Task a_subscriber_that_comes_back_goes_on_where_it_was()
+    {
+        await using var node = await StartAsync();
+        var keeper = node.Grains.GetGrain<IKeeperGrain>("0");
+        for (var i = 0; i < 5; i++)
+        {
+            await DepositAsync(node, 50);
+            await keeper.LeaveAsync();
+            await DepositAsync(node, 50);
+            await TookAsync(KeeperGrain.NameOf(0), "ledger");
+        }
+
+        Assert.Equal(500, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
+    }
+
+    [Fact]
+    public async Task after_a_restart_of_the_silo_who_keeps_a_position_goes_on_and_who_keeps_none_gets_everything_again()
+    {
+        await using (var first = await StartAsync())
+        {
+            await DepositAsync(first, 100);
+            await TookAsync(KeeperGrain.NameOf(0), "ledger");
+            await TookAsync(TrustingGrain.Name, "ledger");
+        }
+
+        await using (var nobody = await StartAsync(streams: null))
+        {
+            await DepositAsync(nobody, 100);
+        }
+
+        await using var second = await StartAsync();
+        await TookAsync(KeeperGrain.NameOf(0), "ledger");
+        await Eventually.Async("the first 100 came a second time", () => Task.FromResult(_deliveries.Of(TrustingGrain.Name).Count == 300));
+        Assert.Equal(200, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
+        Assert.Equal(_deliveries.PositionsOf(TrustingGrain.Name).Take(100), _deliveries.PositionsOf(TrustingGrain.Name).Skip(100).Take(100));
+        await TookAsync(TrustingGrain.Name, "ledger");
+    }
+
+    [Fact]
+    public async Task an_event_that_a_subscriber_refuses_comes_again_until_it_is_taken_and_the_others_go_on()
+    {
+        const int Poison = 130;
+        var (tries, isMended) = (0, false);
+        _deliveries.Before = (subscriber, e) =>
+        {
+            if (e.Event is Deposited { Amount: Poison } && subscriber != EverythingGrain.NameOf(0) && !Volatile.Read(ref isMended))
+            {
+                Interlocked.Increment(ref tries);
+                throw new InvalidOperationException("This is poison.");
+            }
+
+            return Task.CompletedTask;
+        };
+        await using var node = await StartAsync(o => o.BatchEvents = 40);
+        await DepositAsync(node, 300);
+        await TookAsync(EverythingGrain.NameOf(0), null);
+
+        // Longer than the agent tries one delivery: it gives up some rounds, and begins each again.
+        await Eventually.Async("both were told of errors", () => Task.FromResult(_deliveries.Errors.Select(e => e.Subscriber).Distinct().Count() == 2));
+        await DepositAsync(node, 100);
+        await TookAsync(EverythingGrain.NameOf(0), null);
+        Assert.Equal(Poison - 1, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
+        Assert.Equal(Poison - 1, _deliveries.PositionsOf(TrustingGrain.Name).Distinct().Count());
+        Assert.True(tries > 2, $"{tries} tries");
+
+        Volatile.Write(ref isMended, true);
+        await TookAsync(KeeperGrain.NameOf(0), "ledger");
+        await TookAsync(TrustingGrain.Name, "ledger");
+        Assert.Equal(400, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
+    }
+
+    [Fact]
+    public async Task a_subscriber_that_cannot_be_activated_holds_up_no_other_and_begins_where_it_should()
+    {
+        var isMended = false;
+        _deliveries.Activating = subscriber => subscriber == EverythingGrain.NameOf(0) || Volatile.Read(ref isMended) ? Task.CompletedTask : throw new InvalidOperationException("Not today.");
+        await using var node = await StartAsync();
+        await DepositAsync(node, 100);
+        await TookAsync(EverythingGrain.NameOf(0), null);
+        await DepositAsync(node, 100);
+        await TookAsync(EverythingGrain.NameOf(0), null);
+        Assert.Empty(_deliveries.Of(KeeperGrain.NameOf(0)));
+
+        Volatile.Write(ref isMended, true);
+        await TookAsync(KeeperGrain.NameOf(0), "ledger");
+        await TookAsync(TrustingGrain.Name, "ledger");
+    }
+
+    [Fact]
+    public async Task a_slow_subscriber_thousands_of_events_behind_misses_nothing()
+    {
+        var gate = new TaskCompletionSource();
+        _deliveries.Before = (subscriber, _) => subscriber == KeeperGrain.NameOf(0) ? gate.Task : Task.CompletedTask;
+        await using var node = await StartAsync();
+        await DepositAsync(node, 12_000);
+        await TookAsync(TrustingGrain.Name, "ledger");
+        Assert.Empty(_deliveries.Of(KeeperGrain.NameOf(0)));
+        gate.SetResult();
+        await TookAsync(KeeperGrain.NameOf(0), "ledger");
+        Assert.Equal(12_000, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
+        Assert.Equal(12_000, _deliveries.Of(TrustingGrain.Name).Count);
+    }
+
+    [Fact]
+    public async Task an_explicit_subscription_begins_where_it_is_told_and_goes_on_after_its_grain_was_away()
+    {
+        await using var node = await StartAsync();
+        await DepositAsync(node, 700);
+        await SubscribeAsync(node, "rewound", EventLogStreams.TokenFrom(LogPosition.Start));
+        await SubscribeAsync(node, "at 600", EventLogStreams.TokenFrom(new LogPosition(600)));
+        await SubscribeAsync(node, "behind 600", EventLogStreams.TokenAfter(new LogPosition(600)));
+        await SubscribeAsync(node, "anywhere", null);
+        await SubscribeAsync(node, "ahead", EventLogStreams.TokenAfter(new LogPosition(720)));
+        await HasAsync("rewound", 1, 700);
+        await HasAsync("anywhere", 1, 700);
+        await HasAsync("at 600", 600, 700);
+        await HasAsync("behind 600", 601, 700);
+
+        var reader = node.Grains.GetGrain<IReaderGrain>("rewound");
+        await reader.LeaveAsync();
+        await DepositAsync(node, 50);
+        await HasAsync("rewound", 1, 750);
+        await HasAsync("behind 600", 601, 750);
+        await HasAsync("ahead", 721, 750);
+    }
+
+    [Fact]
+    public async Task a_stream_that_was_left_by_all_gives_its_past_to_who_comes_then()
+    {
+        await using var node = await StartAsync();
+        await DepositAsync(node, 100);
+        await SubscribeAsync(node, "first", null);
+        await HasAsync("first", 1, 100);
+        await node.Grains.GetGrain<IReaderGrain>("first").UnsubscribeAsync();
+        await SubscribeAsync(node, "second", EventLogStreams.TokenAfter(new LogPosition(40)));
+        await HasAsync("second", 41, 100);
+    }
+
+    [Fact]
+    public async Task an_event_of_an_unknown_type_is_delivered_as_json_and_blocks_only_who_requires_it()
+    {
+        await using var node = await StartAsync();
+        await DepositAsync(node, 10);
+        Assert.IsType<AppendOutcome.Appended>(Assert.Single(await _log.AppendAsync([Requests.One("ledger/b")], CancellationToken.None)));
+        await DepositAsync(node, 10);
+        await TookAsync(KeeperGrain.NameOf(0), "ledger");
+        var unknown = _deliveries.Of(KeeperGrain.NameOf(0)).Single(e => e.Event is null);
+        Assert.Equal((11L, "tested", """{"n":0}"""), (unknown.Position.Value, unknown.Recorded.Type, System.Text.Encoding.UTF8.GetString(unknown.Recorded.Data.Span)));
+        Assert.IsType<UnknownEventTypeException>(unknown.Fault);
+        Assert.Equal(11, Assert.Throws<UnknownEventTypeException>(() => unknown.Require()).Position);
+
+        _deliveries.Before = (_, e) => Task.FromResult(e.Require());
+        await SubscribeAsync(node, "strict", null);
+        await HasAsync("strict", 1, 10);
+        _deliveries.Before = (_, _) => Task.CompletedTask;
+        await Eventually.Async("the unknown event and those behind it", () => Task.FromResult(_deliveries.PositionsOf("strict").Distinct().Count() == 21));
+        Assert.Equal(Enumerable.Range(1, 21).Select(i => (long)i), _deliveries.PositionsOf("strict").Distinct());
+    }
+
+    [Fact]
+    public async Task events_are_divided_by_log_stream_and_each_slice_is_in_order()
+    {
+        await using var node = await StartAsync(o => o.Slices = 4);
+        await Task.WhenAll(Enumerable.Range(0, 60).Select(async i =>
+        {
+            for (var n = 0; n < 5; n++)
+            {
+                await node.Grains.GetGrain<ILedgerGrain>($"l{i}").DepositAsync(1);
+            }
+        }));
+        await Eventually.Async("300 events in four slices", () => Task.FromResult(Enumerable.Range(0, 4).Sum(i => _deliveries.Of(KeeperGrain.NameOf(i)).Count) == 300));
+        for (var i = 0; i < 4; i++)
+        {
+            var taken = _deliveries.Of(KeeperGrain.NameOf(i));
+            Assert.NotEmpty(taken);
+            Assert.All(taken, e => Assert.Equal(i, Core.Projections.Slice.Of(e.Stream.Value, 4).Index));
+            Assert.Equal(taken.Select(e => e.Position).Order(), taken.Select(e => e.Position));
+            await Eventually.Async("everything of the slice", () => Task.FromResult(_deliveries.PositionsOf(EverythingGrain.NameOf(i)).Distinct().Count() == taken.Count));
+        }
+    }
+
+    [Fact]
+    public async Task nobody_writes_into_the_log_through_a_stream()
+    {
+        await using var node = await StartAsync();
+        var stream = node.Services.GetRequiredKeyedService<IStreamProvider>(EventLogStreams.DefaultName).GetStream<string>(EventLogStreams.Of("ledger"));
+        Assert.Contains("ReadOnly", Assert.Throws<InvalidOperationException>(() => { _ = stream.OnNextAsync("mine"); }).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task what_cannot_be_is_refused_when_the_silo_starts()
+    {
+        var refused = await Assert.ThrowsAsync<OptionsValidationException>(() => StartAsync(o =>
+        {
+            (o.Slices, o.BatchEvents) = (65, 0);
+            o.Categories.Add("fine/1 2");
+        }));
+        Assert.Equal(3, refused.Failures.Count());
+    }
+
+    private static Task SubscribeAsync(TestNode node, string reader, StreamSequenceToken? token) => node.Grains.GetGrain<IReaderGrain>(reader).SubscribeAsync(token);
+
+    private Task HasAsync(string reader, int first, int last) => Eventually.Async(
+        $"{reader} has exactly {first} to {last}",
+        () => Task.FromResult(_deliveries.PositionsOf(reader).SequenceEqual(Enumerable.Range(first, last - first + 1).Select(i => (long)i))));
 
     private static async Task DepositAsync(TestNode node, int events)
     {

@@ -5,11 +5,22 @@ using Orleans.Streams.Core;
 
 namespace Orleans.EventSourced.IntegrationTests.Streams;
 
-/// <summary>A grain that subscribes.</summary>
-[Alias("tests.ISubscriberGrain")]
-public interface ISubscriberGrain : IGrainWithStringKey
+/// <summary>A grain that is subscribed by its class.</summary>
+[Alias("tests.IKeeperGrain")]
+public interface IKeeperGrain : IGrainWithStringKey
 {
-    /// <summary>Subscribes explicitly, to the ledgers; at a token, or without one.</summary>
+    /// <summary>Ends the activation.</summary>
+    [Alias("Leave")]
+    Task LeaveAsync();
+
+    [Alias("Where")]
+    Task<SiloAddress> WhereAsync();
+}
+
+/// <summary>A grain that subscribes to the ledgers when it is told to.</summary>
+[Alias("tests.IReaderGrain")]
+public interface IReaderGrain : IGrainWithStringKey
+{
     [Alias("Subscribe")]
     Task SubscribeAsync(StreamSequenceToken? token);
 
@@ -26,7 +37,7 @@ public interface ISubscriberGrain : IGrainWithStringKey
 
 /// <summary>Keeps the position of what it has done with its own data, starts there, and passes over what comes again.</summary>
 [GrainType("test-keeper"), ImplicitStreamSubscription("eventlog/ledger")]
-internal sealed class KeeperGrain(Deliveries deliveries, ILocalSiloDetails silo) : Grain, ISubscriberGrain, IAsyncObserver<StreamedEvent>
+internal sealed class KeeperGrain(Deliveries deliveries, ILocalSiloDetails silo) : Grain, IKeeperGrain, IAsyncObserver<StreamedEvent>
 {
     public static string NameOf(int slice) => $"keeper/{slice}";
 
@@ -49,10 +60,6 @@ internal sealed class KeeperGrain(Deliveries deliveries, ILocalSiloDetails silo)
         deliveries.Errors.Enqueue((Name, ex));
         return Task.CompletedTask;
     }
-
-    public Task SubscribeAsync(StreamSequenceToken? token) => throw new NotSupportedException("It is subscribed.");
-
-    public Task UnsubscribeAsync() => throw new NotSupportedException("It stays subscribed.");
 
     public Task LeaveAsync()
     {
@@ -104,7 +111,7 @@ internal sealed class EverythingGrain(Deliveries deliveries) : Grain, IGrainWith
 
 /// <summary>Subscribes explicitly, and takes its subscription up again when it is activated. Its name is its key.</summary>
 [GrainType("test-reader")]
-internal sealed class ReaderGrain(Deliveries deliveries, ILocalSiloDetails silo) : Grain, ISubscriberGrain, IAsyncObserver<StreamedEvent>
+internal sealed class ReaderGrain(Deliveries deliveries, ILocalSiloDetails silo) : Grain, IReaderGrain, IAsyncObserver<StreamedEvent>
 {
     private IAsyncStream<StreamedEvent> Stream => this.GetStreamProvider(EventLogStreams.DefaultName).GetStream<StreamedEvent>(EventLogStreams.Of("ledger"));
 
