@@ -7,6 +7,7 @@ using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.IntegrationTests.Log;
 using Orleans.EventSourced.Streams;
+using Orleans.Serialization;
 using Orleans.Streams;
 using Xunit;
 
@@ -29,12 +30,12 @@ public sealed class EventLogStreamTests
 
         await using var node = await StartAsync();
         await TookAsync(KeeperGrain.NameOf(0), "ledger");
-        await TookAsync(TrustingGrain.Name, "ledger");
+        await TookAsync(TrustingGrain.NameOf("0"), "ledger");
         await TookAsync(EverythingGrain.NameOf(0), null);
         await DepositAsync(node, 20);
         await node.Grains.GetGrain<ICounterGrain>("c").AddAsync(1);
         await TookAsync(KeeperGrain.NameOf(0), "ledger");
-        await TookAsync(TrustingGrain.Name, "ledger");
+        await TookAsync(TrustingGrain.NameOf("0"), "ledger");
         await TookAsync(EverythingGrain.NameOf(0), null);
         var last = _deliveries.Of(KeeperGrain.NameOf(0))[^1];
         Assert.Equal((new Deposited(20), (LogCorruptException?)null), ((Deposited)last.Event!, last.Fault));
@@ -64,7 +65,7 @@ public sealed class EventLogStreamTests
         {
             await DepositAsync(first, 100);
             await TookAsync(KeeperGrain.NameOf(0), "ledger");
-            await TookAsync(TrustingGrain.Name, "ledger");
+            await TookAsync(TrustingGrain.NameOf("0"), "ledger");
         }
 
         await using (var nobody = await StartAsync(streams: null))
@@ -74,10 +75,10 @@ public sealed class EventLogStreamTests
 
         await using var second = await StartAsync();
         await TookAsync(KeeperGrain.NameOf(0), "ledger");
-        await Eventually.Async("the first 100 came a second time", () => Task.FromResult(_deliveries.Of(TrustingGrain.Name).Count == 300));
+        await Eventually.Async("the first 100 came a second time", () => Task.FromResult(_deliveries.Of(TrustingGrain.NameOf("0")).Count == 300));
         Assert.Equal(200, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
-        Assert.Equal(_deliveries.PositionsOf(TrustingGrain.Name).Take(100), _deliveries.PositionsOf(TrustingGrain.Name).Skip(100).Take(100));
-        await TookAsync(TrustingGrain.Name, "ledger");
+        Assert.Equal(_deliveries.PositionsOf(TrustingGrain.NameOf("0")).Take(100), _deliveries.PositionsOf(TrustingGrain.NameOf("0")).Skip(100).Take(100));
+        await TookAsync(TrustingGrain.NameOf("0"), "ledger");
     }
 
     [Fact]
@@ -104,12 +105,12 @@ public sealed class EventLogStreamTests
         await DepositAsync(node, 100);
         await TookAsync(EverythingGrain.NameOf(0), null);
         Assert.Equal(Poison - 1, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
-        Assert.Equal(Poison - 1, _deliveries.PositionsOf(TrustingGrain.Name).Distinct().Count());
+        Assert.Equal(Poison - 1, _deliveries.PositionsOf(TrustingGrain.NameOf("0")).Distinct().Count());
         Assert.True(tries > 2, $"{tries} tries");
 
         Volatile.Write(ref isMended, true);
         await TookAsync(KeeperGrain.NameOf(0), "ledger");
-        await TookAsync(TrustingGrain.Name, "ledger");
+        await TookAsync(TrustingGrain.NameOf("0"), "ledger");
         Assert.Equal(400, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
     }
 
@@ -127,7 +128,7 @@ public sealed class EventLogStreamTests
 
         Volatile.Write(ref isMended, true);
         await TookAsync(KeeperGrain.NameOf(0), "ledger");
-        await TookAsync(TrustingGrain.Name, "ledger");
+        await TookAsync(TrustingGrain.NameOf("0"), "ledger");
     }
 
     [Fact]
@@ -137,12 +138,12 @@ public sealed class EventLogStreamTests
         _deliveries.Before = (subscriber, _) => subscriber == KeeperGrain.NameOf(0) ? gate.Task : Task.CompletedTask;
         await using var node = await StartAsync();
         await DepositAsync(node, 12_000);
-        await TookAsync(TrustingGrain.Name, "ledger");
+        await TookAsync(TrustingGrain.NameOf("0"), "ledger");
         Assert.Empty(_deliveries.Of(KeeperGrain.NameOf(0)));
         gate.SetResult();
         await TookAsync(KeeperGrain.NameOf(0), "ledger");
         Assert.Equal(12_000, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
-        Assert.Equal(12_000, _deliveries.Of(TrustingGrain.Name).Count);
+        Assert.Equal(12_000, _deliveries.Of(TrustingGrain.NameOf("0")).Count);
     }
 
     [Fact]
@@ -220,6 +221,23 @@ public sealed class EventLogStreamTests
             Assert.All(taken, e => Assert.Equal(i, Core.Projections.Slice.Of(e.Stream.Value, 4).Index));
             Assert.Equal(taken.Select(e => e.Position).Order(), taken.Select(e => e.Position));
             await Eventually.Async("everything of the slice", () => Task.FromResult(_deliveries.PositionsOf(EverythingGrain.NameOf(i)).Distinct().Count() == taken.Count));
+        }
+    }
+
+    [Fact]
+    public async Task an_event_travels_as_the_json_of_the_log_and_is_read_where_it_arrives()
+    {
+        await using var node = await StartAsync();
+        await DepositAsync(node, 1);
+        await _log.AppendAsync([Requests.One("ledger/b")], CancellationToken.None);
+        await TookAsync(KeeperGrain.NameOf(0), "ledger");
+        var serializer = node.Services.GetRequiredService<Serializer>();
+        foreach (var sent in _deliveries.Of(KeeperGrain.NameOf(0)))
+        {
+            var received = serializer.Deserialize<StreamedEvent>(serializer.SerializeToArray(sent))!;
+            Assert.Equal((sent.Event, sent.Fault?.Message, sent.Metadata, sent.ToString()), (received.Event, received.Fault?.Message, received.Metadata, received.ToString()));
+            Assert.Equal(sent.Recorded with { Data = default, Metadata = default }, received.Recorded with { Data = default, Metadata = default });
+            Assert.True(sent.Recorded.Data.Span.SequenceEqual(received.Recorded.Data.Span) && sent.Recorded.Metadata.Span.SequenceEqual(received.Recorded.Metadata.Span));
         }
     }
 

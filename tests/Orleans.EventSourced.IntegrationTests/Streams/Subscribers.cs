@@ -74,7 +74,9 @@ internal sealed class KeeperGrain(Deliveries deliveries, ILocalSiloDetails silo)
 [GrainType("test-trusting"), ImplicitStreamSubscription("eventlog/ledger")]
 internal sealed class TrustingGrain(Deliveries deliveries) : Grain, IGrainWithStringKey, IStreamSubscriptionObserver, IAsyncObserver<StreamedEvent>
 {
-    public const string Name = "trusting";
+    private string Name => NameOf(this.GetPrimaryKeyString());
+
+    public static string NameOf(string slice) => $"trusting/{slice}";
 
     public override Task OnActivateAsync(CancellationToken cancellationToken) => deliveries.Activating(Name);
 
