@@ -6,6 +6,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Orleans.EventSourced.AspNetCore;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Log;
+using StreamId = Orleans.EventSourced.Core.Log.StreamId;
 
 namespace Fines.Host;
 

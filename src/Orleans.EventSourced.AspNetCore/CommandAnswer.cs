@@ -5,6 +5,7 @@ using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Grains;
+using StreamId = Orleans.EventSourced.Core.Log.StreamId;
 
 namespace Orleans.EventSourced.AspNetCore;
 

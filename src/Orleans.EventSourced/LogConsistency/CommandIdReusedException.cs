@@ -1,5 +1,4 @@
 using Orleans.EventSourced.Core.Events;
-using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.LogConsistency;
 
