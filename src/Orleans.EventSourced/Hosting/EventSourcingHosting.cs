@@ -83,6 +83,8 @@ public static class EventSourcingHosting
         services.TryAddSingleton(provider => new Deferral(provider.GetRequiredService<IOptions<EventSourcingOptions>>().Value.DefersViews));
         services.TryAddSingleton(provider => new ProjectionControl(
             provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>(), provider.GetRequiredService<TimeProvider>()));
+        ReactionHosting.AddReactions(silo);
+        services.TryAddSingleton<Kept>();
         services.TryAddSingleton<ViewKeeperClient>();
         silo.AddGrainService<ViewKeeper>();
     }

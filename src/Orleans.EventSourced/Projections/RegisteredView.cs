@@ -6,11 +6,17 @@ using Orleans.EventSourced.Queries;
 namespace Orleans.EventSourced.Projections;
 
 /// <summary>A view that this program knows, and how its slices are run.</summary>
-internal abstract class RegisteredView(ViewId view, int slices)
+internal abstract class RegisteredView(ViewId view, int slices) : IKept
 {
     public ViewId View { get; } = view;
 
     public int Slices { get; } = slices;
+
+    string IKept.Name => View.Table;
+
+    int IKept.Parts => Slices;
+
+    Task IKept.WakeAsync(IGrainFactory grains, int part, SiloAddress owner) => grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(View, part)).WakeAsync(owner);
 
     /// <summary>A loop that brings one slice's rows up to the log and keeps them there.</summary>
     public abstract ProjectionLoop Loop(Slice slice, Action<ProjectionStatus> changed);
