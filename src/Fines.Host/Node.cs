@@ -39,7 +39,14 @@ internal static class Node
         }
 
         builder.Logging.AddFilter("Orleans", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning);
-        builder.UseOrleans(silo => ConfigureSilo(silo, store, cluster));
+        builder.UseOrleans(silo =>
+        {
+            ConfigureSilo(silo, store, cluster);
+            if (builder.Configuration.GetValue("Fines:AddsPenalties", true))
+            {
+                silo.AddFineDeadlines();
+            }
+        });
         builder.Services.AddFineApi();
         await using var app = builder.Build();
         app.UseExceptionHandler();
@@ -76,7 +83,7 @@ internal static class Node
         services.AddProblemDetails();
         services.AddExceptionHandler<LogExceptionHandler>();
         services.AddOpenApi();
-        services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<ViewsHealthCheck>("views");
+        services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<ViewsHealthCheck>("views").AddCheck<ReactionsHealthCheck>("reactions");
         services.ConfigureHttpJsonOptions(o => FineEndpoints.Configure(o.SerializerOptions));
     }
 }

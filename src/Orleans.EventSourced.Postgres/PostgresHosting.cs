@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Core.Reactions;
 using Orleans.EventSourced.Core.Snapshots;
 
 namespace Orleans.EventSourced.Postgres;
@@ -10,7 +11,7 @@ namespace Orleans.EventSourced.Postgres;
 public static class PostgresHosting
 {
     /// <summary>
-    /// Adds the log, the snapshots and the views. The schema is not touched: call <see cref="PostgresSchema.MigrateAsync"/> and <see cref="PostgresSchema.CheckAsync"/> before the silo starts.
+    /// Adds the log, the snapshots, the views and the checkpoints of reactions. The schema is not touched: call <see cref="PostgresSchema.MigrateAsync"/> and <see cref="PostgresSchema.CheckAsync"/> before the silo starts.
     /// </summary>
     /// <param name="services">The silo's services.</param>
     /// <param name="configure">At least the connection string.</param>
@@ -23,6 +24,7 @@ public static class PostgresHosting
         services.AddSingleton<IEventLog>(provider => new PostgresEventLog(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddSingleton<ISnapshotStore>(provider => new PostgresSnapshotStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddSingleton<IViewStore>(provider => new PostgresViewStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
+        services.AddSingleton<IReactionStore>(provider => new PostgresReactionStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         return services;
     }
 }

@@ -68,6 +68,14 @@ internal static class Statements
 
     public static string ReadSkipped => Get("read_skipped");
 
+    public static string OpenReaction => Get("open_reaction");
+
+    public static string MoveReaction => Get("move_reaction");
+
+    public static string SkipForReaction => Get("skip_for_reaction");
+
+    public static string ReadSkippedByReaction => Get("read_skipped_by_reaction");
+
     public static string HasIndexes => Get("has_indexes");
 
     public static string HasVersions => Get("has_versions");

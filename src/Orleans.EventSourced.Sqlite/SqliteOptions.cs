@@ -6,7 +6,7 @@ namespace Orleans.EventSourced.Sqlite;
 public sealed class SqliteOptions
 {
     /// <summary>
-    /// The file; its folder is made if need be. Beside it lie <c>-views.db</c> with the views and snapshots, <c>.lock</c>, and <c>-views.db.damaged</c> where a file of views was
+    /// The file; its folder is made if need be. Beside it lie <c>-views.db</c> with the views and snapshots, <c>-reactions.db</c> with the checkpoints of reactions, <c>.lock</c>, and <c>-views.db.damaged</c> where a file of views was
     /// damaged. Default <c>data/eventlog.db</c>.
     /// </summary>
     public string Path { get; set; } = System.IO.Path.Combine("data", "eventlog.db");
@@ -21,10 +21,15 @@ public sealed class SqliteOptions
     public int MaxQueued { get; set; } = 20_000;
 
     /// <summary>The file of views and snapshots, beside the log's.</summary>
-    internal string ViewsPath => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", System.IO.Path.GetFileNameWithoutExtension(Path) + "-views.db");
+    internal string ViewsPath => Beside("-views.db");
+
+    /// <summary>The file of the checkpoints of reactions, beside the log's.</summary>
+    internal string ReactionsPath => Beside("-reactions.db");
 
     /// <summary>Where a damaged file of snapshots is set aside.</summary>
     internal string DamagedViewsPath => ViewsPath + ".damaged";
+
+    private string Beside(string ending) => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", System.IO.Path.GetFileNameWithoutExtension(Path) + ending);
 
     internal sealed class Validator : IValidateOptions<SqliteOptions>
     {

@@ -9,6 +9,7 @@ public static class SqliteSchema
 {
     private const string LogMigrations = "Migrations";
     private const string ViewsMigrations = "ViewsMigrations";
+    private const string ReactionsMigrations = "ReactionsMigrations";
 
     /// <summary>Makes or migrates the files, and says in one line how durable they are, and whether a damaged file of snapshots was set aside.</summary>
     /// <exception cref="LogMisconfiguredException">Another process has the file, it is newer than this program, or no log.</exception>
@@ -76,6 +77,8 @@ public static class SqliteSchema
             return Open(options.ViewsPath, ViewsMigrations, _ => { });
         }
     }
+
+    internal static SqliteSession OpenReactions(SqliteOptions options) => Open(options.ReactionsPath, ReactionsMigrations, _ => { });
 
     /// <summary>Which log it is whose views are kept beside it.</summary>
     internal static byte[] ReadLogId(SqliteOptions options)

@@ -15,17 +15,24 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
     /// <exception cref="LogMisconfiguredException">The file is newer than this program, or no file of views.</exception>
     /// <exception cref="LogUnavailableException">The file cannot be opened.</exception>
     public SqliteViewsFile(SqliteOptions options)
+        : this("views", options, SqliteSchema.OpenViews, options.ViewsPath)
     {
-        ArgumentNullException.ThrowIfNull(options);
+    }
+
+    private SqliteViewsFile(string name, SqliteOptions options, Func<SqliteOptions, SqliteSession> open, string path)
+    {
         try
         {
-            (_writer, _readers) = SqliteWorker.WriterAndReaders("views", options, () => SqliteSchema.OpenViews(options), options.ViewsPath);
+            (_writer, _readers) = SqliteWorker.WriterAndReaders(name, options, () => open(options), path);
         }
         catch (SqliteException e)
         {
             throw SqliteErrors.OnRead(e);
         }
     }
+
+    /// <summary>The file of the checkpoints of reactions, which is used the same way and is no part of the other: views may be thrown away.</summary>
+    public static SqliteViewsFile OfReactions(SqliteOptions options) => new("reactions", options, SqliteSchema.OpenReactions, options.ReactionsPath);
 
     /// <exception cref="LogOverloadedException">Too much waits already.</exception>
     public Task<T> ReadAsync<T>(Func<SqliteSession, T> read, CancellationToken cancellationToken)

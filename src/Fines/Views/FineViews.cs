@@ -7,18 +7,20 @@ namespace Fines.Views;
 /// <summary>The views of the example.</summary>
 public static class FineViews
 {
-    /// <summary>Adds all four to a silo.</summary>
+    /// <summary>Adds all of them to a silo.</summary>
     /// <param name="silo">The silo builder.</param>
     /// <param name="slices">Into how many shares the rows of each are divided.</param>
     public static ISiloBuilder AddFineViews(this ISiloBuilder silo, int slices = 1) => silo
         .AddView(Projection.Of<FineSummary, FineEvent>(), slices)
         .AddView(Projection.Of<ArticleTotals, FineEvent, FineAccount>(FineViewsJson.Default.Options), slices)
         .AddView(Projection.Of<OfficerMonth, FineEvent, FineAccount>(FineViewsJson.Default.Options), slices)
-        .AddView(Projection.Of<OpenCase, FineEvent, OpenCase.Case>(FineViewsJson.Default.Options), slices);
+        .AddView(Projection.Of<OpenCase, FineEvent, OpenCase.Case>(FineViewsJson.Default.Options), slices)
+        .AddView(Projection.Of<PenaltyDue, FineEvent, PenaltyDue.Matter>(FineViewsJson.Default.Options), slices);
 }
 
 /// <summary>How routes are kept; generated at build time, because every event writes one.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(FineAccount))]
 [JsonSerializable(typeof(OpenCase.Case))]
+[JsonSerializable(typeof(PenaltyDue.Matter))]
 internal sealed partial class FineViewsJson : JsonSerializerContext;

@@ -85,6 +85,9 @@ public static class EventSourcingHosting
             provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>(), provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton(provider => new RebuildControl(
             provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetService<IViewStore>(), provider.GetRequiredService<LogTail>(), provider.GetRequiredService<TimeProvider>()));
+        ReactionHosting.AddReactions(silo);
+        services.TryAddSingleton<Kept>();
+        services.TryAddSingleton<PlainNames>();
         services.TryAddSingleton<ViewKeeperClient>();
         silo.AddGrainService<ViewKeeper>();
     }

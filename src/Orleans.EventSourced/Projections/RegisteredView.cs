@@ -6,11 +6,20 @@ using Orleans.EventSourced.Queries;
 namespace Orleans.EventSourced.Projections;
 
 /// <summary>A view that this program knows, and how its slices are run.</summary>
-internal abstract class RegisteredView(ViewId view, int slices)
+internal abstract class RegisteredView(ViewId view, int slices) : IKept
 {
     public ViewId View { get; } = view;
 
     public int Slices { get; } = slices;
+
+    string IKept.Name => View.Table;
+
+    int IKept.Parts => Slices;
+
+    Task IKept.WakeAsync(IGrainFactory grains, int part, SiloAddress owner) => grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(View, part)).WakeAsync(owner);
+
+    /// <summary>Wakes the slices of the table that is built beside the live one.</summary>
+    public IKept Built => new BuiltView(this);
 
     /// <summary>A loop that brings one slice's rows, in the table of a role, up to the log and keeps them there.</summary>
     public abstract ProjectionLoop Loop(Slice slice, ViewRole role, Action<ProjectionStatus>? changed);
@@ -37,6 +46,16 @@ internal abstract class RegisteredView(ViewId view, int slices)
 
     /// <summary>Compares all rows of the table in a role with the fold of the log.</summary>
     public abstract Task<ViewComparisonReport> CompareAsync(ViewRole role, CancellationToken cancellationToken);
+}
+
+/// <summary>The table that is built beside the live one: it runs where the live one does.</summary>
+internal sealed class BuiltView(RegisteredView view) : IKept
+{
+    public string Name => view.View.Table;
+
+    public int Parts => view.Slices;
+
+    public Task WakeAsync(IGrainFactory grains, int part, SiloAddress owner) => grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, part, ViewRole.Building)).WakeAsync(owner);
 }
 
 /// <summary>The same, with the class of its rows.</summary>

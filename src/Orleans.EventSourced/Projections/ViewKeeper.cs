@@ -1,4 +1,3 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.EventSourced.Core.Events;
@@ -9,7 +8,7 @@ using Orleans.Services;
 
 namespace Orleans.EventSourced.Projections;
 
-/// <summary>What one silo tells another about the log and the views.</summary>
+/// <summary>What one silo tells another about the log and its program.</summary>
 [Alias("Orleans.EventSourced.IViewKeeper")]
 internal interface IViewKeeper : IGrainService
 {
@@ -17,13 +16,13 @@ internal interface IViewKeeper : IGrainService
     [Alias("Signal"), OneWay]
     Task SignalAsync(long position);
 
-    /// <summary>Which views and event types the silo's program knows.</summary>
+    /// <summary>What is kept in the cluster and which event types the silo's program knows.</summary>
     [Alias("Describe")]
     Task<ProgramDescription> DescribeAsync();
 }
 
 /// <summary>What a program knows.</summary>
-/// <param name="Views">The tables of its views.</param>
+/// <param name="Views">The names of what it keeps: the tables of its views, its reactions, its deadlines.</param>
 /// <param name="EventTypes">How many event types and versions of them: the newest program knows the most, because none is ever taken away.</param>
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ProgramDescription")]
 internal sealed record ProgramDescription([property: Id(0)] string[] Views, [property: Id(1)] int EventTypes);
@@ -35,23 +34,23 @@ internal sealed class ViewKeeperClient(IServiceProvider services) : GrainService
 }
 
 /// <summary>
-/// Runs on every silo: keeps the projections' slices alive and spread over the silos whose programs know them, and hears of other silos' commits. While programs are being rolled out, the
-/// slices run where the most event types are known, so that an event of the new program does not meet an old one.
+/// Runs on every silo: keeps projections' slices, reactions and deadlines alive and spread over the silos whose programs know them, and hears of other silos' commits. While programs are
+/// being rolled out, they run where the most event types are known, so that an event of the new program does not meet an old one.
 /// </summary>
-internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory loggers, RegisteredViews views, JsonEventCodec codec, LogTail tail, ViewKeeperClient client, ISiloStatusOracle silos, IGrainFactory grains, Deferral deferral, IServiceProvider services, TimeProvider time)
+internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory loggers, Kept kept, PlainNames names, JsonEventCodec codec, LogTail tail, ViewKeeperClient client, ISiloStatusOracle silos, IGrainFactory grains, Deferral deferral, TimeProvider time)
     : GrainService(id, silo, loggers), IViewKeeper
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(10);
     private readonly ILogger _logger = loggers.CreateLogger("Orleans.EventSourced.Projections");
     private readonly Dictionary<SiloAddress, ProgramDescription> _programs = [];
-    private readonly ProgramDescription _own = new(deferral.WasDeferred ? [] : [.. views.All.Select(v => v.View.Table)], codec.Types.Names.Values.Sum(v => v));
+    private readonly ProgramDescription _own = new(kept.Names, codec.Types.Names.Values.Sum(v => v));
     private Task _run = Task.CompletedTask;
 
     public override async Task Start()
     {
         await base.Start();
-        if (views.All.Count > 0)
+        if (kept.All.Count > 0)
         {
             _run = RunAsync(StoppedCancellationTokenSource.Token);
         }
@@ -96,79 +95,36 @@ internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory l
         }
     }
 
-    /// <summary>Wakes the slices that belong here. False: something did not answer, look again soon.</summary>
+    /// <summary>Wakes the parts that belong here. False: something did not answer, look again soon.</summary>
     private async Task<bool> WakeAsync(HashSet<SiloAddress> active)
     {
         var answered = await LearnAsync(active);
-        var checkpoints = await ReadCheckpointsAsync();
-        var built = checkpoints.Where(c => c.Role == ViewRole.Building).Select(c => c.View).ToHashSet();
-        var wakes = from view in views.All
-                    let owners = OwnersOf(view.View)
-                    from role in built.Contains(view.View) ? [ViewRole.Live, ViewRole.Building] : (ViewRole[])[ViewRole.Live]
-                    from slice in Enumerable.Range(0, view.Slices)
-                    where OwnerOf(view.View, slice, owners) == Silo
-                    select WakeAsync(ProjectionGrain.KeyOf(view.View, slice, role));
+        var checkpoints = await names.ReadCheckpointsAsync();
+        var wakes = from work in kept.All.Concat(PlainNames.BuiltOf(kept.All, checkpoints))
+                    let owners = OwnersOf(work.Name)
+                    from part in Enumerable.Range(0, work.Parts)
+                    where OwnerOf(work.Name, part, owners) == Silo
+                    select WakeAsync(work, part);
         var woken = (await Task.WhenAll(wakes)).All(woken => woken);
         if (answered)
         {
-            await ShowAsync(checkpoints);
+            await names.ShowAsync(checkpoints, v => OwnerOf(v.Table, 0, OwnersOf(v.Table)) == Silo, v => _programs.Values.Any(p => p.Views.Contains(v.Table)));
         }
 
         return woken && answered;
     }
 
-    private async Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync()
+    private async Task<bool> WakeAsync(IKept work, int part)
     {
         try
         {
-            return await services.GetRequiredService<IViewStore>().ReadCheckpointsAsync(CancellationToken.None);
-        }
-        catch (LogException e)
-        {
-            // The loops say for themselves that the store does not answer; the next round asks again.
-            NotRead(_logger, e);
-            return [];
-        }
-    }
-
-    /// <summary>
-    /// Lets the plain names of views show this program's newer versions: of each as soon as nobody runs the version shown any more, and the newer one is as far. Nobody who reads by the
-    /// plain name sees rows go back.
-    /// </summary>
-    private async Task ShowAsync(IReadOnlyList<Checkpoint> checkpoints)
-    {
-        foreach (var view in views.All.Where(v => OwnerOf(v.View, 0, OwnersOf(v.View)) == Silo))
-        {
-            var shown = checkpoints.Where(c => c.IsShown && c.View.Name == view.View.Name && c.View.Version < view.View.Version && c.Role == ViewRole.Live).ToList();
-            var own = checkpoints.Where(c => c.View == view.View && c.Role == ViewRole.Live).ToList();
-            if (shown.Count == 0 || own.Count != view.Slices || _programs.Values.Any(p => p.Views.Contains(shown[0].View.Table)) || own.Min(c => c.Position) < shown.Max(c => c.Position))
-            {
-                continue;
-            }
-
-            try
-            {
-                await view.Editions.ShowAsync(CancellationToken.None);
-                Shown(_logger, view.View.Name, view.View.Version, shown[0].View.Version);
-            }
-            catch (LogException e)
-            {
-                NotShown(_logger, view.View.Name, view.View.Version, e);
-            }
-        }
-    }
-
-    private async Task<bool> WakeAsync(string key)
-    {
-        try
-        {
-            await grains.GetGrain<IProjectionGrain>(key).WakeAsync(Silo);
+            await work.WakeAsync(grains, part, Silo);
             return true;
         }
         catch (Exception e)
         {
             // Whatever kept it from running is looked at again, for as long as the silo lives.
-            NotWoken(_logger, key, e);
+            NotWoken(_logger, work.Name, part, e);
             return false;
         }
     }
@@ -197,10 +153,10 @@ internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory l
         return active.All(_programs.ContainsKey);
     }
 
-    /// <summary>The silos whose program knows the view and the most event types, in an order that all agree on; where there is none, this one, whose turn has come.</summary>
-    private List<SiloAddress> OwnersOf(ViewId view)
+    /// <summary>The silos whose program knows it and the most event types, in an order that all agree on; where there is none, this one, whose turn has come.</summary>
+    private List<SiloAddress> OwnersOf(string name)
     {
-        var knowing = _programs.Where(p => p.Value.Views.Contains(view.Table)).ToList();
+        var knowing = _programs.Where(p => p.Value.Views.Contains(name)).ToList();
         if (knowing.Count == 0)
         {
             return [Silo];
@@ -210,20 +166,11 @@ internal sealed partial class ViewKeeper(GrainId id, Silo silo, ILoggerFactory l
         return [.. knowing.Where(p => p.Value.EventTypes == most).Select(p => p.Key).Order()];
     }
 
-    private static SiloAddress OwnerOf(ViewId view, int slice, List<SiloAddress> owners) => owners[(int)((Slice.HashOf(view.Table) + (uint)slice) % (uint)owners.Count)];
+    private static SiloAddress OwnerOf(string name, int part, List<SiloAddress> owners) => owners[(int)((Slice.HashOf(name) + (uint)part) % (uint)owners.Count)];
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Projection {Key} could not be woken; it is tried again")]
-    private static partial void NotWoken(ILogger logger, string key, Exception cause);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Work}, part {Part}, could not be woken; it is tried again")]
+    private static partial void NotWoken(ILogger logger, string work, int part, Exception cause);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The checkpoints of the views could not be read; they are asked for again")]
-    private static partial void NotRead(ILogger logger, Exception cause);
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "View {View} now shows version {Version} under its plain name, instead of version {Before}")]
-    private static partial void Shown(ILogger logger, string view, int version, int before);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "View {View} could not show version {Version} under its plain name; it is tried again")]
-    private static partial void NotShown(ILogger logger, string view, int version, Exception cause);
-
-    [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} did not say which views it knows; it is asked again")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Silo {Silo} did not say what it knows; it is asked again")]
     private static partial void NotDescribed(ILogger logger, string silo, Exception cause);
 }
