@@ -19,6 +19,9 @@ public sealed class Deliveries
     /// <summary>Who was told of an error, and of which.</summary>
     public ConcurrentQueue<(string Subscriber, Exception Error)> Errors { get; } = new();
 
+    /// <summary>What was delivered at once to those who take batches: how many events, and their bytes.</summary>
+    public ConcurrentQueue<(int Events, int Bytes)> Batches { get; } = new();
+
     /// <summary>The position of the last event that a subscriber has done.</summary>
     public long KeptBy(string subscriber) => _kept.GetValueOrDefault(subscriber);
 

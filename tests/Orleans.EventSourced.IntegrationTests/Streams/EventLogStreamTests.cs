@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
@@ -115,20 +116,28 @@ public sealed class EventLogStreamTests
     }
 
     [Fact]
-    public async Task a_subscriber_that_cannot_be_activated_holds_up_no_other_and_begins_where_it_should()
+    public async Task subscribers_that_cannot_be_activated_hold_up_no_other_and_begin_where_they_should()
     {
+        await using (var first = await StartAsync())
+        {
+            await DepositAsync(first, 100);
+            await TookAsync(KeeperGrain.NameOf(0), "ledger");
+            await TookAsync(TrustingGrain.NameOf("0"), "ledger");
+        }
+
         var isMended = false;
         _deliveries.Activating = subscriber => subscriber == EverythingGrain.NameOf(0) || Volatile.Read(ref isMended) ? Task.CompletedTask : throw new InvalidOperationException("Not today.");
-        await using var node = await StartAsync();
-        await DepositAsync(node, 100);
+        await using var second = await StartAsync();
+        await DepositAsync(second, 100);
         await TookAsync(EverythingGrain.NameOf(0), null);
-        await DepositAsync(node, 100);
+        await DepositAsync(second, 100);
         await TookAsync(EverythingGrain.NameOf(0), null);
-        Assert.Empty(_deliveries.Of(KeeperGrain.NameOf(0)));
+        Assert.Equal(100, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
 
         Volatile.Write(ref isMended, true);
         await TookAsync(KeeperGrain.NameOf(0), "ledger");
-        await TookAsync(TrustingGrain.NameOf("0"), "ledger");
+        await Eventually.Async("all came to the one that keeps no position", () => Task.FromResult(_deliveries.Of(TrustingGrain.NameOf("0")).Count == 400));
+        Assert.Equal(300, _deliveries.Of(KeeperGrain.NameOf(0)).Count);
     }
 
     [Fact]
@@ -190,7 +199,7 @@ public sealed class EventLogStreamTests
         await DepositAsync(node, 10);
         await TookAsync(KeeperGrain.NameOf(0), "ledger");
         var unknown = _deliveries.Of(KeeperGrain.NameOf(0)).Single(e => e.Event is null);
-        Assert.Equal((11L, "tested", """{"n":0}"""), (unknown.Position.Value, unknown.Recorded.Type, System.Text.Encoding.UTF8.GetString(unknown.Recorded.Data.Span)));
+        Assert.Equal((11L, "tested", """{"n":0}"""), (unknown.Position.Value, unknown.Recorded.Type, Encoding.UTF8.GetString(unknown.Recorded.Data.Span)));
         Assert.IsType<UnknownEventTypeException>(unknown.Fault);
         Assert.Equal(11, Assert.Throws<UnknownEventTypeException>(() => unknown.Require()).Position);
 
@@ -239,6 +248,26 @@ public sealed class EventLogStreamTests
             Assert.Equal(sent.Recorded with { Data = default, Metadata = default }, received.Recorded with { Data = default, Metadata = default });
             Assert.True(sent.Recorded.Data.Span.SequenceEqual(received.Recorded.Data.Span) && sent.Recorded.Metadata.Span.SequenceEqual(received.Recorded.Metadata.Span));
         }
+    }
+
+    [Fact]
+    public async Task a_delivery_is_limited_by_events_and_by_bytes_but_for_a_single_event()
+    {
+        await using (var before = await StartAsync(streams: null))
+        {
+            await DepositAsync(before, 130);
+            foreach (var kilobytes in new[] { 400, 400, 400, 1, 900, 400, 1_000, 1_000 })
+            {
+                var one = Requests.One("ledger/b");
+                var large = one.Events[0] with { Data = Encoding.UTF8.GetBytes($"\"{new string('x', (kilobytes * 1024) - 2)}\"") };
+                await _log.AppendAsync([new AppendRequest(one.Stream, one.Expected, [large])], CancellationToken.None);
+            }
+        }
+
+        await using var node = await StartAsync(o => o.BatchEvents = 50);
+        await TookAsync(EverythingGrain.NameOf(0), null);
+        Assert.Equal([50, 50, 32, 2, 1, 1, 1, 1], _deliveries.Batches.Select(b => b.Events).ToArray());
+        Assert.All(_deliveries.Batches, b => Assert.InRange(b.Bytes, 1, 1024 * 1024));
     }
 
     [Fact]

@@ -102,6 +102,7 @@ internal sealed class EverythingGrain(Deliveries deliveries) : Grain, IGrainWith
 
     public async Task OnNextAsync(IList<SequentialItem<StreamedEvent>> items)
     {
+        deliveries.Batches.Enqueue((items.Count, items.Sum(i => i.Item.Recorded.Bytes)));
         foreach (var item in items)
         {
             await deliveries.TakeAsync(NameOf(this.GetPrimaryKeyLong()), item.Item);
