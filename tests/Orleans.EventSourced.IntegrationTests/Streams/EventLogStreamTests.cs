@@ -182,12 +182,12 @@ public sealed class EventLogStreamTests
     public async Task a_stream_that_was_left_by_all_gives_its_past_to_who_comes_then()
     {
         await using var node = await StartAsync();
-        await DepositAsync(node, 100);
-        await SubscribeAsync(node, "first", null);
-        await HasAsync("first", 1, 100);
-        await node.Grains.GetGrain<IReaderGrain>("first").UnsubscribeAsync();
-        await SubscribeAsync(node, "second", EventLogStreams.TokenAfter(new LogPosition(40)));
-        await HasAsync("second", 41, 100);
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(i => node.Grains.GetGrain<ICounterGrain>($"c{i}").AddAsync(1)));
+        await SubscribeAsync(node, "counter/first", null);
+        await HasAsync("counter/first", 1, 100);
+        await node.Grains.GetGrain<IReaderGrain>("counter/first").UnsubscribeAsync();
+        await SubscribeAsync(node, "counter/second", EventLogStreams.TokenAfter(new LogPosition(40)));
+        await HasAsync("counter/second", 41, 100);
     }
 
     [Fact]

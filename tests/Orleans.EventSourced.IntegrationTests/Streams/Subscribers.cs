@@ -17,7 +17,7 @@ public interface IKeeperGrain : IGrainWithStringKey
     Task<SiloAddress> WhereAsync();
 }
 
-/// <summary>A grain that subscribes to the ledgers when it is told to.</summary>
+/// <summary>A grain that subscribes when it is told to.</summary>
 [Alias("tests.IReaderGrain")]
 public interface IReaderGrain : IGrainWithStringKey
 {
@@ -112,11 +112,11 @@ internal sealed class EverythingGrain(Deliveries deliveries) : Grain, IGrainWith
     public Task OnErrorAsync(Exception ex) => Task.CompletedTask;
 }
 
-/// <summary>Subscribes explicitly, and takes its subscription up again when it is activated. Its name is its key.</summary>
+/// <summary>Subscribes explicitly, and takes its subscription up again when it is activated. Its name is its key; what stands there before a slash is the category, else it is the ledgers'.</summary>
 [GrainType("test-reader")]
 internal sealed class ReaderGrain(Deliveries deliveries, ILocalSiloDetails silo) : Grain, IReaderGrain, IAsyncObserver<StreamedEvent>
 {
-    private IAsyncStream<StreamedEvent> Stream => this.GetStreamProvider(EventLogStreams.DefaultName).GetStream<StreamedEvent>(EventLogStreams.Of("ledger"));
+    private IAsyncStream<StreamedEvent> Stream => this.GetStreamProvider(EventLogStreams.DefaultName).GetStream<StreamedEvent>(EventLogStreams.Of(this.GetPrimaryKeyString().Split('/') is [var category, _] ? category : "ledger"));
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
