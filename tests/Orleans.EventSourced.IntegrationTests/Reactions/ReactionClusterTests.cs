@@ -66,6 +66,8 @@ public sealed class ReactionClusterTests(PostgresFixture postgres)
         var database = await postgres.CreateDatabaseAsync();
         await using var one = await TestNode.StartPostgresAsync(database, views: Both);
         await using var two = await TestNode.StartPostgresAsync(database, views: Both);
+        await FollowsAsync(one, Sum);
+        await FollowsAsync(two, Sum);
         await Task.WhenAll(AddAsync(one, "in1", 40), AddAsync(two, "in2", 40));
         await SumsToAsync(one, 80);
         await FollowsAsync(one, Sum);
@@ -129,7 +131,6 @@ public sealed class ReactionClusterTests(PostgresFixture postgres)
 
         await using (var node = await StartAsync())
         {
-            await FollowsAsync(node, Sum);
             await AddAsync(node, "in", 3);
             await SumsToAsync(node, 3);
         }
@@ -186,15 +187,26 @@ public sealed class ReactionClusterTests(PostgresFixture postgres)
         return stopped!;
     }
 
-    private Task<TestNode> StartAsync(TestNode? beside = null, IReactionStore? store = null, Action<ISiloBuilder>? views = null) => TestNode.StartAsync(
-        services =>
+    /// <summary>Starts a silo; one that knows the reactions, up to where they have begun: a new one begins at the head of that moment.</summary>
+    private async Task<TestNode> StartAsync(TestNode? beside = null, IReactionStore? store = null, Action<ISiloBuilder>? views = null)
+    {
+        var node = await TestNode.StartAsync(
+            services =>
+            {
+                services.AddSingleton<IEventLog>(_ => _log);
+                services.AddSingleton<ISnapshotStore>(_snapshots);
+                services.AddSingleton(store ?? _store);
+            },
+            beside: beside,
+            views: views ?? Both);
+        if (views is null)
         {
-            services.AddSingleton<IEventLog>(_ => _log);
-            services.AddSingleton<ISnapshotStore>(_snapshots);
-            services.AddSingleton(store ?? _store);
-        },
-        beside: beside,
-        views: views ?? Both);
+            await FollowsAsync(node, Sum);
+            await FollowsAsync(node, Echo);
+        }
+
+        return node;
+    }
 
     private void Both(ISiloBuilder silo) => silo
         .AddReaction<CounterEvent>(Echo.Value, static _ => Task.CompletedTask)
