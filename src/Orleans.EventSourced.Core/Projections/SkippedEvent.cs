@@ -2,7 +2,7 @@ using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Core.Projections;
 
-/// <summary>An event that one version of a view passes over, because an operator said so. It is kept beside the view and outlives its table: a table folded anew passes over it too.</summary>
+/// <summary>An event that one version of a view, or a reaction, passes over, because somebody said so. Of a view it is kept beside its table and outlives it: a table folded anew passes over it too.</summary>
 public sealed record SkippedEvent
 {
     /// <summary>The most characters of a reason or an actor.</summary>

@@ -13,7 +13,8 @@ public sealed class FineApi : IAsyncLifetime
 
     public HostProcess Host { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Host = await HostProcess.ServeAsync(_folder, null);
+    // The fines of these tests lived years ago: a penalty that came in between would be dated behind what is still to be entered.
+    public async ValueTask InitializeAsync() => Host = await HostProcess.ServeAsync(_folder, null, settings: "--Fines:AddsPenalties=false");
 
     public async ValueTask DisposeAsync()
     {

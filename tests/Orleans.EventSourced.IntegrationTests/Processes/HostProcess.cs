@@ -44,10 +44,10 @@ public sealed class HostProcess : IAsyncDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>Starts a node and waits until it is healthy.</summary>
-    public static async Task<HostProcess> ServeAsync(TestFolder folder, string? eventlog, int? http = null, int? silo = null)
+    public static async Task<HostProcess> ServeAsync(TestFolder folder, string? eventlog, int? http = null, int? silo = null, params string[] settings)
     {
         var address = new Uri($"http://127.0.0.1:{http ?? LoopbackPort.Free()}");
-        var host = new HostProcess(Start(folder, eventlog, ["--urls", address.ToString()], silo ?? LoopbackPort.Free()), address);
+        var host = new HostProcess(Start(folder, eventlog, ["--urls", address.ToString(), .. settings], silo ?? LoopbackPort.Free()), address);
         await Eventually.Async($"a healthy node at {address}", async () => host.HasExited ? throw new InvalidOperationException($"The host ended: {host.Output}{host.Errors}") : await host.IsHealthyAsync(), seconds: 60);
         return host;
     }
