@@ -31,6 +31,7 @@ internal static class PostgresErrors
     /// <summary>An error of a read: nothing was to be written.</summary>
     public static LogException OnRead(Exception e) => e switch
     {
+        InvalidOperationException { InnerException: { } inner } => OnRead(inner),
         PostgresException p when p.SqlState.StartsWith("42", StringComparison.Ordinal) =>
             new LogMisconfiguredException($"PostgreSQL does not hold the log this program expects ({p.SqlState} {p.MessageText}); were its migrations run?", p),
         PostgresException { SqlState: "XX001" or "XX002" } p =>
@@ -49,7 +50,9 @@ internal static class PostgresErrors
     public static bool IsMissingTable(PostgresException e) => e.SqlState == "42P01";
 
     /// <summary>Whether an exception is the database's or the network's, and not a fault of this program.</summary>
-    public static bool IsStoreError(Exception e) => e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException;
+    /// <remarks>EF Core wraps what may pass, such as a lost connection, into an <see cref="InvalidOperationException"/> that advises a retry.</remarks>
+    public static bool IsStoreError(Exception e) =>
+        e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException or InvalidOperationException { InnerException: NpgsqlException or SocketException or TimeoutException };
 
     private static bool IsSureNo(string state) =>
         state is "40001" or "40P01" or "55P03" or "57P03" or "58000" or "58030" || state.StartsWith("53", StringComparison.Ordinal);

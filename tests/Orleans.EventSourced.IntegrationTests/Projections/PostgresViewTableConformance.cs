@@ -2,6 +2,7 @@ using Npgsql;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.IntegrationTests.Log;
+using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Testing.Conformance;
 using Xunit;
@@ -55,6 +56,33 @@ public sealed class PostgresViewTableConformance(PostgresFixture postgres) : Vie
         await table.IndexAsync(CancellationToken.None);
         var made = await ScalarAsync(Indexes);
         Assert.All(["(\"position\")", "(money, key)", "(occurred_at, key)"], columns => Assert.Contains(columns, made, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task a_server_that_has_stopped_is_unavailable_to_each_kind_of_read_and_not_an_error_of_the_program()
+    {
+        await using var server = await PostgresServer.StartOwnAsync();
+        var options = new PostgresOptions { ConnectionString = await server.CreateDatabaseAsync() };
+        await PostgresSchema.MigrateAsync(options, CancellationToken.None);
+        await using var store = new PostgresViewStore(options);
+        var (table, reader) = (store.Table<Keywords>(), store.Reader<Keywords>());
+        await table.OpenAsync(Slice.Whole, CancellationToken.None);
+        await reader.ReadAsync("a", Slice.Whole, CancellationToken.None);
+        await server.StopAsync();
+        Func<Task>[] reads =
+        [
+            () => table.ReadRowsAsync(["a"], CancellationToken.None),
+            () => table.ReadRoutesAsync(Slice.Whole, [new StreamId("s/a")], CancellationToken.None),
+            () => table.OpenAsync(Slice.Whole, CancellationToken.None),
+            () => reader.ReadAsync("a", Slice.Whole, CancellationToken.None),
+            () => reader.QueryAsync(new RowQueryPlan<Keywords>(new RowQuery()), CancellationToken.None),
+            () => store.ReadCheckpointsAsync(CancellationToken.None),
+            () => store.Editions<Keywords>().SwitchAsync(CancellationToken.None),
+        ];
+        foreach (var read in reads)
+        {
+            await Assert.ThrowsAsync<LogUnavailableException>(read);
+        }
     }
 
     protected override async Task<IViewStore> StoreAsync()

@@ -28,7 +28,7 @@ internal sealed class ContainerPostgres : PostgresServer
     public static async Task<ContainerPostgres?> TryStartAsync(IReadOnlyDictionary<string, string> settings)
     {
         var all = new Dictionary<string, string>(settings);
-        all.TryAdd("max_connections", "200");
+        all.TryAdd("max_connections", "500");
         all.TryAdd("fsync", "on");
         string[] command = ["postgres", .. all.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" })];
         var port = LoopbackPort.Free();

@@ -168,7 +168,7 @@ internal sealed class PrivatePostgres : PostgresServer
             ["unix_socket_directories"] = _folder,
             ["cluster_name"] = _marker,
         };
-        settings.TryAdd("max_connections", "200");
+        settings.TryAdd("max_connections", "500");
         settings.TryAdd("fsync", "on");
         foreach (var (name, value) in settings)
         {
