@@ -68,7 +68,7 @@ internal sealed class PostgresEditions<TRow>(NpgsqlDataSource source)
     {
         await using var command = new NpgsqlCommand(Statements.FindEdition, connection)
         {
-            Parameters = { PostgresViewStore.Value(PostgresViewEdition<TRow>.View.Name), PostgresViewStore.Value(PostgresViewEdition<TRow>.View.Version), PostgresViewStore.Value(PostgresViewStore.NameOf(role)) },
+            Parameters = { PostgresViewStore.Value(PostgresViewEdition<TRow>.View.Name), PostgresViewStore.Value(PostgresViewEdition<TRow>.View.Version), PostgresViewStore.Value(ViewEdition.NameOf(role)) },
         };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? (reader.GetInt32(0), reader.GetInt32(1)) : null;

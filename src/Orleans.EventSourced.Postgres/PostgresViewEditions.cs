@@ -29,7 +29,7 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
             {
                 made.Add(new ViewEdition(
                     reader.GetInt32(0),
-                    reader.IsDBNull(1) ? null : PostgresViewStore.RoleOf(reader.GetString(1)),
+                    reader.IsDBNull(1) ? null : ViewEdition.RoleOf(reader.GetString(1)),
                     reader.GetFieldValue<DateTimeOffset>(2),
                     reader.GetString(3),
                     reader.IsDBNull(4) ? null : reader.GetString(4)));
@@ -149,21 +149,13 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
         await using var command = new NpgsqlCommand(Statements.LockCheckpoints, connection);
         command.Parameters.AddRange(Version);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var (live, built, edition) = (new Dictionary<int, LogPosition>(), new Dictionary<int, LogPosition>(), 0);
+        var checkpoints = new List<(int, ViewRole, int, LogPosition)>();
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            var (slice, position) = (reader.GetInt32(0), new LogPosition(reader.GetInt64(3)));
-            if (PostgresViewStore.RoleOf(reader.GetString(1)) == ViewRole.Live)
-            {
-                live.Add(slice, position);
-            }
-            else
-            {
-                (built[slice], edition) = (position, reader.GetInt32(2));
-            }
+            checkpoints.Add((reader.GetInt32(0), ViewEdition.RoleOf(reader.GetString(1)), reader.GetInt32(2), new LogPosition(reader.GetInt64(3))));
         }
 
-        return SwitchOutcome.Of(live, built, edition);
+        return SwitchOutcome.Of(checkpoints);
     }
 
     private static async Task<string> TextAsync(NpgsqlConnection connection, string statement, CancellationToken cancellationToken)
@@ -175,24 +167,9 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
     private static Task<bool> DropAsync(NpgsqlConnection connection, ViewRole role, CancellationToken cancellationToken) => PostgresViewStore.DropTablesAsync(connection, View, role, cancellationToken);
 
     private static Task<int> ChangeRoleAsync(NpgsqlConnection connection, ViewRole role, ViewRole next, CancellationToken cancellationToken) =>
-        PostgresViewStore.ExecuteAsync(connection, Statements.ChangeRole, [.. Version, Value(PostgresViewStore.NameOf(role)), Value(PostgresViewStore.NameOf(next))], cancellationToken);
+        PostgresViewStore.ExecuteAsync(connection, Statements.ChangeRole, [.. Version, Value(ViewEdition.NameOf(role)), Value(ViewEdition.NameOf(next))], cancellationToken);
 
     private static NpgsqlParameter Value<T>(T value) => PostgresViewStore.Value(value);
 
-    private async Task<T> ChangeAsync<T>(Func<NpgsqlConnection, Task<T>> change, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var connection = await editions.Source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-            await PostgresViewStore.ExecuteAsync(connection, PostgresViewStore.LockTables, [], cancellationToken).ConfigureAwait(false);
-            var result = await change(connection).ConfigureAwait(false);
-            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-            return result;
-        }
-        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
-        {
-            throw PostgresErrors.OnDrop(e);
-        }
-    }
+    private Task<T> ChangeAsync<T>(Func<NpgsqlConnection, Task<T>> change, CancellationToken cancellationToken) => PostgresViewStore.ChangeTablesAsync(editions.Source, change, cancellationToken);
 }

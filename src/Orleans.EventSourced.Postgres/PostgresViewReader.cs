@@ -11,7 +11,7 @@ internal sealed class PostgresViewReader<TRow>(PostgresEditions<TRow> editions, 
     where TRow : class
 {
     private const int MaxLooks = 5;
-    private readonly string _role = PostgresViewStore.NameOf(role);
+    private readonly string _role = ViewEdition.NameOf(role);
 
     // The table that had the role when it was last looked for; whether it still has it, each statement asks.
     private volatile PostgresViewEdition<TRow>? _found;

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
@@ -17,6 +18,9 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
 
     private readonly NpgsqlDataSource _source;
 
+    // One for each class of rows: tables, readers and rebuilds of a version share its mappings and statements.
+    private readonly ConcurrentDictionary<Type, object> _editions = new();
+
     /// <param name="options">Where the log is; its schema is there already.</param>
     public PostgresViewStore(PostgresOptions options)
     {
@@ -26,15 +30,15 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
 
     /// <inheritdoc/>
     public IViewTable<TRow> Table<TRow>(ViewRole role = ViewRole.Live)
-        where TRow : class => new PostgresViewTable<TRow>(new PostgresEditions<TRow>(_source), role);
+        where TRow : class => new PostgresViewTable<TRow>(EditionsOf<TRow>(), role);
 
     /// <inheritdoc/>
     public IViewReader<TRow> Reader<TRow>(ViewRole role = ViewRole.Live)
-        where TRow : class => new PostgresViewReader<TRow>(new PostgresEditions<TRow>(_source), role);
+        where TRow : class => new PostgresViewReader<TRow>(EditionsOf<TRow>(), role);
 
     /// <inheritdoc/>
     public IViewEditions Editions<TRow>()
-        where TRow : class => new PostgresViewEditions<TRow>(new PostgresEditions<TRow>(_source));
+        where TRow : class => new PostgresViewEditions<TRow>(EditionsOf<TRow>());
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken)
@@ -51,7 +55,7 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
                     new Slice(reader.GetInt32(2), reader.GetInt32(3)),
                     new LogPosition(reader.GetInt64(4)),
                     reader.GetFieldValue<DateTimeOffset>(5),
-                    RoleOf(reader.GetString(6)),
+                    ViewEdition.RoleOf(reader.GetString(6)),
                     reader.GetInt32(7),
                     reader.GetBoolean(8)));
             }
@@ -65,35 +69,39 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public async Task<bool> DropAsync(ViewId view, CancellationToken cancellationToken)
-    {
-        try
+    public Task<bool> DropAsync(ViewId view, CancellationToken cancellationToken) => ChangeTablesAsync(
+        _source,
+        async connection =>
         {
-            await using var connection = await _source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-            await ExecuteAsync(connection, LockTables, [], cancellationToken).ConfigureAwait(false);
-
             if (await ExecuteAsync(connection, Statements.DeleteLive, [Value(view.Name), Value(view.Version)], cancellationToken).ConfigureAwait(false) == 1)
             {
                 await DropPlainNameAsync(connection, view, cancellationToken).ConfigureAwait(false);
             }
 
-            if (!await DropTablesAsync(connection, view, null, cancellationToken).ConfigureAwait(false))
-            {
-                return false;
-            }
+            return await DropTablesAsync(connection, view, null, cancellationToken).ConfigureAwait(false);
+        },
+        cancellationToken);
 
+    /// <summary>Closes the connections.</summary>
+    public ValueTask DisposeAsync() => _source.DisposeAsync();
+
+    /// <summary>Changes which tables there are, or their roles, in one transaction under the lock of all tables.</summary>
+    internal static async Task<T> ChangeTablesAsync<T>(NpgsqlDataSource source, Func<NpgsqlConnection, Task<T>> change, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync(connection, LockTables, [], cancellationToken).ConfigureAwait(false);
+            var result = await change(connection).ConfigureAwait(false);
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
-            return true;
+            return result;
         }
         catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
         {
             throw PostgresErrors.OnDrop(e);
         }
     }
-
-    /// <summary>Closes the connections.</summary>
-    public ValueTask DisposeAsync() => _source.DisposeAsync();
 
     internal static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
     {
@@ -104,24 +112,13 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
 
     internal static NpgsqlParameter Value<T>(T value) => new NpgsqlParameter<T> { TypedValue = value };
 
-    /// <summary>A role, as the checkpoints name it.</summary>
-    internal static string NameOf(ViewRole role) => role switch
-    {
-        ViewRole.Live => "live",
-        ViewRole.Building => "building",
-        ViewRole.Retired => "retired",
-        _ => throw new ArgumentOutOfRangeException(nameof(role), role, "No such role."),
-    };
-
-    internal static ViewRole RoleOf(string name) => Enum.Parse<ViewRole>(name, ignoreCase: true);
-
     /// <summary>Drops the tables of a version, all or the one in a role, under the lock of all tables. False: there is none. Runners hold the row of a checkpoint before they want the table: so does this.</summary>
     internal static async Task<bool> DropTablesAsync(NpgsqlConnection connection, ViewId view, ViewRole? role, CancellationToken cancellationToken)
     {
         var dropped = new List<int>();
         await using (var command = new NpgsqlCommand(Statements.DeleteCheckpoints, connection))
         {
-            command.Parameters.AddRange((NpgsqlParameter[])[Value(view.Name), Value(view.Version), Value(role is { } r ? NameOf(r) : null)]);
+            command.Parameters.AddRange((NpgsqlParameter[])[Value(view.Name), Value(view.Version), Value(role is { } r ? ViewEdition.NameOf(r) : null)]);
             await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
@@ -148,4 +145,6 @@ public sealed class PostgresViewStore : IViewStore, IAsyncDisposable
         await ExecuteAsync(connection, $"drop view {Schema}.\"{view.Name}\"", [], cancellationToken).ConfigureAwait(false);
     }
 
+    private PostgresEditions<TRow> EditionsOf<TRow>()
+        where TRow : class => (PostgresEditions<TRow>)_editions.GetOrAdd(typeof(TRow), static (_, source) => new PostgresEditions<TRow>(source), _source);
 }

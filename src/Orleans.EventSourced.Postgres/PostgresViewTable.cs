@@ -95,7 +95,7 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
                 Statements.MoveCheckpoint,
                 Value(View.Name),
                 Value(View.Version),
-                Value(PostgresViewStore.NameOf(role)),
+                Value(ViewEdition.NameOf(role)),
                 Value(commit.Edition),
                 Value(commit.Slice.Index),
                 Value(commit.Slice.Count),
@@ -261,7 +261,7 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
     {
         await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection)
         {
-            Parameters = { Value(View.Name), Value(View.Version), Value(PostgresViewStore.NameOf(role)), Value(number), Value(slice.Index), Value(slice.Count) },
+            Parameters = { Value(View.Name), Value(View.Version), Value(ViewEdition.NameOf(role)), Value(number), Value(slice.Index), Value(slice.Count) },
         };
         await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);

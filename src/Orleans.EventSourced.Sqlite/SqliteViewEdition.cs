@@ -79,7 +79,7 @@ internal sealed class SqliteEditions<TRow>(SqliteViewsFile file, SqliteOptions o
     public static (int Number, int Slices)? Find(SqliteSession session, ViewRole role)
     {
         var view = SqliteViewEdition<TRow>.View;
-        using var reader = session.Prepared(Statements.FindEdition, ("$view", view.Name), ("$version", view.Version), ("$role", SqliteViewStore.NameOf(role))).ExecuteReader();
+        using var reader = session.Prepared(Statements.FindEdition, ("$view", view.Name), ("$version", view.Version), ("$role", ViewEdition.NameOf(role))).ExecuteReader();
         return reader.Read() ? (reader.GetInt32(0), reader.GetInt32(1)) : null;
     }
 }

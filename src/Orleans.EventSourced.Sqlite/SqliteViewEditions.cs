@@ -20,7 +20,7 @@ internal sealed class SqliteViewEditions<TRow>(SqliteEditions<TRow> editions) : 
             {
                 made.Add(new ViewEdition(
                     reader.GetInt32(0),
-                    reader.IsDBNull(1) ? null : SqliteViewStore.RoleOf(reader.GetString(1)),
+                    reader.IsDBNull(1) ? null : ViewEdition.RoleOf(reader.GetString(1)),
                     HashLink.FromMicroseconds(reader.GetInt64(2)),
                     reader.GetString(3),
                     reader.IsDBNull(4) ? null : reader.GetString(4)));
@@ -122,7 +122,7 @@ internal sealed class SqliteViewEditions<TRow>(SqliteEditions<TRow> editions) : 
         Statements.InsertCheckpoint,
         ("$view", View.Name),
         ("$version", View.Version),
-        ("$role", SqliteViewStore.NameOf(role)),
+        ("$role", ViewEdition.NameOf(role)),
         ("$edition", number),
         ("$slice", slice.Index),
         ("$slices", slice.Count),
@@ -133,25 +133,17 @@ internal sealed class SqliteViewEditions<TRow>(SqliteEditions<TRow> editions) : 
     private static SwitchOutcome Compare(SqliteSession session)
     {
         using var reader = session.Prepared(Statements.CompareCheckpoints, ("$view", View.Name), ("$version", View.Version)).ExecuteReader();
-        var (live, built, edition) = (new Dictionary<int, LogPosition>(), new Dictionary<int, LogPosition>(), 0);
+        var checkpoints = new List<(int, ViewRole, int, LogPosition)>();
         while (reader.Read())
         {
-            var (slice, position) = (reader.GetInt32(0), new LogPosition(reader.GetInt64(3)));
-            if (SqliteViewStore.RoleOf(reader.GetString(1)) == ViewRole.Live)
-            {
-                live.Add(slice, position);
-            }
-            else
-            {
-                (built[slice], edition) = (position, reader.GetInt32(2));
-            }
+            checkpoints.Add((reader.GetInt32(0), ViewEdition.RoleOf(reader.GetString(1)), reader.GetInt32(2), new LogPosition(reader.GetInt64(3))));
         }
 
-        return SwitchOutcome.Of(live, built, edition);
+        return SwitchOutcome.Of(checkpoints);
     }
 
     private static int ChangeRole(SqliteSession session, ViewRole role, ViewRole next) => session.Prepared(
-        Statements.ChangeRole, ("$view", View.Name), ("$version", View.Version), ("$role", SqliteViewStore.NameOf(role)), ("$next", SqliteViewStore.NameOf(next))).ExecuteNonQuery();
+        Statements.ChangeRole, ("$view", View.Name), ("$version", View.Version), ("$role", ViewEdition.NameOf(role)), ("$next", ViewEdition.NameOf(next))).ExecuteNonQuery();
 
     private void Show(SqliteSession session, int number) => session.Execute($"drop view \"{View.Name}\"; {editions.Of(number).Sql.CreatePlainName}");
 }

@@ -8,7 +8,7 @@ namespace Orleans.EventSourced.Sqlite;
 internal sealed class SqliteViewReader<TRow>(SqliteEditions<TRow> editions, ViewRole role) : IViewReader<TRow>
     where TRow : class
 {
-    private readonly string _role = SqliteViewStore.NameOf(role);
+    private readonly string _role = ViewEdition.NameOf(role);
 
     /// <inheritdoc/>
     public Task<RowReading<TRow>> ReadAsync(string key, Slice slice, CancellationToken cancellationToken) => ReadAsync(

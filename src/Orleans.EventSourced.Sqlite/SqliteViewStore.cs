@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 
@@ -9,6 +10,9 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
     private readonly SqliteViewsFile _file;
     private readonly SqliteOptions _options;
     private readonly TimeProvider _time;
+
+    // One for each class of rows: tables, readers and rebuilds of a version share its mappings and statements.
+    private readonly ConcurrentDictionary<Type, object> _editions = new();
 
     /// <param name="options">Where the log's file is; it is there already.</param>
     /// <param name="time">The clock of the checkpoints.</param>
@@ -27,15 +31,15 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
 
     /// <inheritdoc/>
     public IViewTable<TRow> Table<TRow>(ViewRole role = ViewRole.Live)
-        where TRow : class => new SqliteViewTable<TRow>(new SqliteEditions<TRow>(_file, _options, _time), role);
+        where TRow : class => new SqliteViewTable<TRow>(EditionsOf<TRow>(), role);
 
     /// <inheritdoc/>
     public IViewReader<TRow> Reader<TRow>(ViewRole role = ViewRole.Live)
-        where TRow : class => new SqliteViewReader<TRow>(new SqliteEditions<TRow>(_file, _options, _time), role);
+        where TRow : class => new SqliteViewReader<TRow>(EditionsOf<TRow>(), role);
 
     /// <inheritdoc/>
     public IViewEditions Editions<TRow>()
-        where TRow : class => new SqliteViewEditions<TRow>(new SqliteEditions<TRow>(_file, _options, _time));
+        where TRow : class => new SqliteViewEditions<TRow>(EditionsOf<TRow>());
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<Checkpoint>> ReadCheckpointsAsync(CancellationToken cancellationToken) => _file.ReadAsync<IReadOnlyList<Checkpoint>>(
@@ -50,7 +54,7 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
                     new Slice(reader.GetInt32(2), reader.GetInt32(3)),
                     new LogPosition(reader.GetInt64(4)),
                     HashLink.FromMicroseconds(reader.GetInt64(5)),
-                    RoleOf(reader.GetString(6)),
+                    ViewEdition.RoleOf(reader.GetString(6)),
                     reader.GetInt32(7),
                     reader.GetBoolean(8)));
             }
@@ -79,7 +83,7 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
     internal static bool DropTables(SqliteSession session, ViewId view, ViewRole? role)
     {
         var dropped = new HashSet<int>();
-        using (var reader = session.Prepared(Statements.DeleteCheckpoints, ("$view", view.Name), ("$version", view.Version), ("$role", role is { } r ? NameOf(r) : DBNull.Value)).ExecuteReader())
+        using (var reader = session.Prepared(Statements.DeleteCheckpoints, ("$view", view.Name), ("$version", view.Version), ("$role", role is { } r ? ViewEdition.NameOf(r) : DBNull.Value)).ExecuteReader())
         {
             while (reader.Read())
             {
@@ -95,17 +99,6 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
         return dropped.Count > 0;
     }
 
-    /// <summary>A role, as the checkpoints name it.</summary>
-    internal static string NameOf(ViewRole role) => role switch
-    {
-        ViewRole.Live => "live",
-        ViewRole.Building => "building",
-        ViewRole.Retired => "retired",
-        _ => throw new ArgumentOutOfRangeException(nameof(role), role, "No such role."),
-    };
-
-    internal static ViewRole RoleOf(string name) => Enum.Parse<ViewRole>(name, ignoreCase: true);
-
     private static void DropPlainName(SqliteSession session, ViewId view)
     {
         if (session.Prepared(Statements.HasVersions, ("$view", view.Name), ("$version", view.Version)).ExecuteScalar() is 1L)
@@ -115,4 +108,7 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
 
         session.Execute($"drop view \"{view.Name}\"");
     }
+
+    private SqliteEditions<TRow> EditionsOf<TRow>()
+        where TRow : class => (SqliteEditions<TRow>)_editions.GetOrAdd(typeof(TRow), static (_, store) => new SqliteEditions<TRow>(store._file, store._options, store._time), this);
 }

@@ -84,7 +84,7 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
                     Statements.MoveCheckpoint,
                     ("$view", View.Name),
                     ("$version", View.Version),
-                    ("$role", SqliteViewStore.NameOf(role)),
+                    ("$role", ViewEdition.NameOf(role)),
                     ("$edition", commit.Edition),
                     ("$slice", commit.Slice.Index),
                     ("$slices", commit.Slice.Count),
@@ -177,7 +177,7 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
     {
         SqliteViewEditions<TRow>.InsertCheckpoint(session, editions, role, number, slice);
         using var reader = session.Prepared(
-            Statements.OpenCheckpoint, ("$view", View.Name), ("$version", View.Version), ("$role", SqliteViewStore.NameOf(role)), ("$slice", slice.Index), ("$log_id", editions.LogId())).ExecuteReader();
+            Statements.OpenCheckpoint, ("$view", View.Name), ("$version", View.Version), ("$role", ViewEdition.NameOf(role)), ("$slice", slice.Index), ("$log_id", editions.LogId())).ExecuteReader();
         reader.Read();
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
         return !isThisLog ? throw new LogMisconfiguredException($"The table of view {View} was folded from another log.")

@@ -179,7 +179,7 @@ internal sealed class InMemoryEditions<TRow>(TimeProvider time, Lock gate, Sorte
 
     private SwitchOutcome Switch()
     {
-        var outcome = SwitchOutcome.Of(PositionsOf(ViewRole.Live), PositionsOf(ViewRole.Building), Find(ViewRole.Building)?.Number ?? 0);
+        var outcome = SwitchOutcome.Of([.. Checkpoints.Select(c => (c.Slice.Index, c.Role, c.Edition, c.Position))]);
         if (outcome is SwitchOutcome.Switched)
         {
             (_tables[ViewRole.Retired], _tables[ViewRole.Live]) = (_tables[ViewRole.Live], _tables[ViewRole.Building]);
@@ -188,8 +188,6 @@ internal sealed class InMemoryEditions<TRow>(TimeProvider time, Lock gate, Sorte
 
         return outcome;
     }
-
-    private Dictionary<int, LogPosition> PositionsOf(ViewRole role) => Find(role)?.Checkpoints.ToDictionary(c => c.Key.Index, c => c.Value.Position) ?? [];
 
     private InMemoryEdition<TRow> Make(ViewRole role, string reason, string? actor)
     {

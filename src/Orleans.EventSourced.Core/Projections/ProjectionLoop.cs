@@ -6,21 +6,19 @@ namespace Orleans.EventSourced.Core.Projections;
 /// <summary>Runs one slice of a projection for as long as it is wanted: steps, waits for the log, tries again after failures, stops at an event that its fold refuses.</summary>
 public abstract partial class ProjectionLoop
 {
-    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
     private readonly Lock _gate = new();
     private readonly LogTail _tail;
     private readonly ProjectionOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Action<ProjectionStatus>? _changed;
-    private TaskCompletionSource _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly RetryWait _wait;
     private ProjectionStatus _status;
     private long _stepped;
 
     private protected ProjectionLoop(ViewId view, Slice slice, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed)
     {
-        (_tail, _options, _time, _logger, _changed) = (tail, options, time, logger, changed);
+        (_tail, _options, _time, _logger, _changed, _wait) = (tail, options, time, logger, changed, new RetryWait(time));
         _status = new ProjectionStatus(view, slice, ProjectionState.Starting, LogPosition.Start, tail.Head, null, LogPosition.Start, 0, time.GetUtcNow());
     }
 
@@ -53,17 +51,7 @@ public abstract partial class ProjectionLoop
     }
 
     /// <summary>Tries again at once, where it is stopped or waits before its next try.</summary>
-    public void Resume()
-    {
-        TaskCompletionSource resumed;
-        lock (_gate)
-        {
-            resumed = _resumed;
-            _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
-
-        resumed.SetResult();
-    }
+    public void Resume() => _wait.Resume();
 
     private protected abstract Task<ProjectionStep> StepAsync(CancellationToken cancellationToken);
 
@@ -106,7 +94,7 @@ public abstract partial class ProjectionLoop
                 // Its twin will be deactivated, until then they take turns; or another table has taken the place of the one that it had.
                 Overtaken(_logger, Name, position.Value);
                 Report(position, ProjectionState.CatchingUp);
-                await Task.Delay(FirstDelay, _time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(RetryWait.FirstDelay, _time, cancellationToken).ConfigureAwait(false);
                 break;
             case ProjectionStep.Unknown(var position, var missing):
                 await RetryAsync(position, ProjectionState.WaitingForNewerProgram, missing.Message, position + 1, missing, cancellationToken).ConfigureAwait(false);
@@ -133,12 +121,11 @@ public abstract partial class ProjectionLoop
 
     private async Task RetryAsync(LogPosition position, ProjectionState state, string fault, LogPosition at, Exception cause, CancellationToken cancellationToken)
     {
-        Task resumed;
+        var resumed = _wait.Resumed;
         int attempts;
         lock (_gate)
         {
             attempts = _status.Position == position ? _status.Attempts + 1 : 1;
-            resumed = _resumed.Task;
         }
 
         Report(position, state, fault, at, attempts);
@@ -149,20 +136,12 @@ public abstract partial class ProjectionLoop
             return;
         }
 
-        if (attempts == 1 || double.IsInteger(Math.Log2(attempts)))
+        if (RetryWait.IsTold(attempts))
         {
             Retrying(_logger, Name, attempts, cause);
         }
 
-        var delay = FirstDelay * Math.Pow(2, Math.Min(attempts - 1, 10));
-        try
-        {
-            await resumed.WaitAsync(delay < LongestDelay ? delay : LongestDelay, _time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // The time to try again.
-        }
+        await _wait.WaitAsync(resumed, RetryWait.DelayAfter(attempts), cancellationToken).ConfigureAwait(false);
     }
 
     private void Report(LogPosition position, ProjectionState state, string? fault = null, LogPosition faultAt = default, int attempts = 0)

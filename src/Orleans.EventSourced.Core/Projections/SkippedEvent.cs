@@ -15,22 +15,12 @@ public sealed record SkippedEvent
     /// <exception cref="ArgumentException">One of them is not so; the message says which.</exception>
     public SkippedEvent(LogPosition position, string reason, string? actor, DateTimeOffset skippedAt)
     {
-        ArgumentNullException.ThrowIfNull(reason);
         if (position.Value < 1)
         {
             throw new ArgumentException($"No event stands at position {position}.", nameof(position));
         }
 
-        if (string.IsNullOrWhiteSpace(reason) || reason.Length > MaxText || reason.Contains('\0', StringComparison.Ordinal))
-        {
-            throw new ArgumentException($"A reason is 1 to {MaxText} characters without NUL; got {reason.Length}.", nameof(reason));
-        }
-
-        if (actor is { Length: 0 or > MaxText } || actor?.Contains('\0', StringComparison.Ordinal) is true)
-        {
-            throw new ArgumentException($"An actor is 1 to {MaxText} characters without NUL; got {actor.Length}.", nameof(actor));
-        }
-
+        CheckText(reason, actor);
         (Position, Reason, Actor, SkippedAt) = (position, reason, actor, skippedAt);
     }
 
@@ -45,4 +35,20 @@ public sealed record SkippedEvent
 
     /// <summary>When, in UTC.</summary>
     public DateTimeOffset SkippedAt { get; }
+
+    /// <summary>Refuses what an operator cannot have said, or no store keeps.</summary>
+    /// <exception cref="ArgumentException">The reason or the actor; the message says why.</exception>
+    internal static void CheckText(string reason, string? actor)
+    {
+        ArgumentNullException.ThrowIfNull(reason);
+        if (string.IsNullOrWhiteSpace(reason) || reason.Length > MaxText || reason.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new ArgumentException($"A reason is 1 to {MaxText} characters without NUL; got {reason.Length}.", nameof(reason));
+        }
+
+        if (actor is { Length: 0 or > MaxText } || actor?.Contains('\0', StringComparison.Ordinal) is true)
+        {
+            throw new ArgumentException($"An actor is 1 to {MaxText} characters without NUL; got {actor.Length}.", nameof(actor));
+        }
+    }
 }

@@ -30,7 +30,7 @@ public sealed record ViewEdition(int Number, ViewRole? Role, DateTimeOffset Begu
     public const string FirstReason = "there was none";
 
     /// <summary>The most characters of reason and actor.</summary>
-    public const int MaxText = 1_000;
+    public const int MaxText = SkippedEvent.MaxText;
 
     /// <summary>The name of an edition's table.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The number is not 1 to <see cref="MaxNumber"/>.</exception>
@@ -42,15 +42,22 @@ public sealed record ViewEdition(int Number, ViewRole? Role, DateTimeOffset Begu
     }
 
     /// <summary>Refuses what no store keeps.</summary>
-    /// <exception cref="ArgumentException">The reason is empty, or one of the texts is longer than <see cref="MaxText"/>.</exception>
-    public static void Check(string reason, string? actor)
+    /// <exception cref="ArgumentException">The reason or the actor is empty, longer than <see cref="MaxText"/>, or holds NUL.</exception>
+    public static void Check(string reason, string? actor) => SkippedEvent.CheckText(reason, actor);
+
+    /// <summary>A role, as stores keep it; it does not change with the names in this program.</summary>
+    public static string NameOf(ViewRole role) => role switch
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        if (reason.Length > MaxText || actor?.Length > MaxText)
-        {
-            throw new ArgumentException($"Reason and actor have at most {MaxText} characters.", reason.Length > MaxText ? nameof(reason) : nameof(actor));
-        }
-    }
+        ViewRole.Live => "live",
+        ViewRole.Building => "building",
+        ViewRole.Retired => "retired",
+        _ => throw new ArgumentOutOfRangeException(nameof(role), role, "No such role."),
+    };
+
+    /// <summary>The role of a name that <see cref="NameOf"/> gave.</summary>
+    /// <exception cref="ArgumentException">It is no such name.</exception>
+    public static ViewRole RoleOf(string name) => Enum.GetValues<ViewRole>().Where(r => NameOf(r) == name).Select(r => (ViewRole?)r).FirstOrDefault()
+        ?? throw new ArgumentException($"'{name}' is no role of a table.", nameof(name));
 }
 
 /// <summary>
@@ -116,27 +123,25 @@ public abstract record SwitchOutcome
     /// <summary>Nothing is being built.</summary>
     public sealed record NothingBuilt : SwitchOutcome;
 
-    /// <summary>What the checkpoints of the live table and of the one that is built, by slice, say of a switch.</summary>
-    /// <param name="live">The live table's.</param>
-    /// <param name="built">The other's; none: nothing is built.</param>
-    /// <param name="edition">The other's number.</param>
-    public static SwitchOutcome Of(IReadOnlyDictionary<int, LogPosition> live, IReadOnlyDictionary<int, LogPosition> built, int edition)
+    /// <summary>What the checkpoints of the live table and of the one that is built say of a switch.</summary>
+    /// <param name="checkpoints">Those of one version, whatever their roles.</param>
+    public static SwitchOutcome Of(IReadOnlyCollection<(int Slice, ViewRole Role, int Edition, LogPosition Position)> checkpoints)
     {
-        ArgumentNullException.ThrowIfNull(live);
-        ArgumentNullException.ThrowIfNull(built);
+        ArgumentNullException.ThrowIfNull(checkpoints);
+        var built = checkpoints.Where(c => c.Role == ViewRole.Building).ToDictionary(c => c.Slice);
         if (built.Count == 0)
         {
             return new NothingBuilt();
         }
 
-        foreach (var (slice, position) in live.OrderBy(c => c.Key))
+        foreach (var live in checkpoints.Where(c => c.Role == ViewRole.Live).OrderBy(c => c.Slice))
         {
-            if (built.GetValueOrDefault(slice) is var reached && reached < position)
+            if (built.GetValueOrDefault(live.Slice).Position is var reached && reached < live.Position)
             {
-                return new Behind(slice, reached, position);
+                return new Behind(live.Slice, reached, live.Position);
             }
         }
 
-        return new Switched(edition);
+        return new Switched(built.Values.First().Edition);
     }
 }

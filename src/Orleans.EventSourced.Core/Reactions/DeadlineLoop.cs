@@ -31,21 +31,19 @@ public sealed record DeadlineStatus(DeadlineName Name, DeadlineState State, long
 /// <summary>Keeps a deadline for as long as it is wanted: looks for due rows, waits, tries again after failures.</summary>
 public sealed partial class DeadlineLoop
 {
-    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
     private readonly Lock _gate = new();
     private readonly Func<CancellationToken, Task<DeadlineTick>> _tick;
     private readonly Action _wake;
     private readonly DeadlineOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private TaskCompletionSource _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly RetryWait _wait;
     private DeadlineStatus _status;
     private bool _isWoken;
 
     private DeadlineLoop(DeadlineName name, Func<CancellationToken, Task<DeadlineTick>> tick, Action wake, DeadlineOptions options, TimeProvider time, ILogger logger)
     {
-        (_tick, _wake, _options, _time, _logger) = (tick, wake, options, time, logger);
+        (_tick, _wake, _options, _time, _logger, _wait) = (tick, wake, options, time, logger, new RetryWait(time));
         _status = new DeadlineStatus(name, DeadlineState.Starting, 0, 0, null, null, 0, time.GetUtcNow());
     }
 
@@ -94,23 +92,19 @@ public sealed partial class DeadlineLoop
     /// <summary>Looks at once, and lets no row rest.</summary>
     public void Resume()
     {
-        TaskCompletionSource resumed;
         lock (_gate)
         {
             _isWoken = true;
-            resumed = _resumed;
-            _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        resumed.SetResult();
+        _wait.Resume();
     }
 
     private async Task OneAsync(CancellationToken cancellationToken)
     {
-        Task resumed;
+        var resumed = _wait.Resumed;
         lock (_gate)
         {
-            resumed = _resumed.Task;
             if (_isWoken)
             {
                 _isWoken = false;
@@ -133,23 +127,15 @@ public sealed partial class DeadlineLoop
         {
             Report(s => s with { State = DeadlineState.Retrying, Fault = e.Message, FaultKey = null, Attempts = s.Attempts + 1 });
             var attempts = Status.Attempts;
-            if (double.IsInteger(Math.Log2(attempts)))
+            if (RetryWait.IsTold(attempts))
             {
                 Retrying(_logger, _status.Name, attempts, e);
             }
 
-            delay = FirstDelay * Math.Pow(2, Math.Min(attempts - 1, 10));
-            delay = delay < LongestDelay ? delay : LongestDelay;
+            delay = RetryWait.DelayAfter(attempts);
         }
 
-        try
-        {
-            await resumed.WaitAsync(delay, _time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // The time to look again.
-        }
+        await _wait.WaitAsync(resumed, delay, cancellationToken).ConfigureAwait(false);
     }
 
     private void Report(Func<DeadlineStatus, DeadlineStatus> change)

@@ -133,7 +133,7 @@ public sealed class DeadlineRunner<TRow>
 
             try
             {
-                await HandleAsync(row, stop).ConfigureAwait(false);
+                await HandlerTime.RunAsync(late => _deadline.HandleAsync(row, late), _options.HandlerTimeout, _time, stop).ConfigureAwait(false);
                 answered.Add((row, null));
             }
             catch (Exception e) when (!stop.IsCancellationRequested)
@@ -159,20 +159,6 @@ public sealed class DeadlineRunner<TRow>
         if (outage is not null)
         {
             throw new LogUnavailableException($"Deadline {_deadline.Name} could not be kept now: {outage.Message}", outage);
-        }
-    }
-
-    private async Task HandleAsync(DueRow<TRow> row, CancellationToken cancellationToken)
-    {
-        using var late = new CancellationTokenSource(_options.HandlerTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
-        try
-        {
-            await _deadline.HandleAsync(row, either.Token).WaitAsync(either.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException e) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            throw new TimeoutException($"The handler took longer than {_options.HandlerTimeout}.", e);
         }
     }
 

@@ -1,20 +1,19 @@
 using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Core.Reactions;
 
 /// <summary>Runs a reaction for as long as it is wanted: steps, waits for the log, tries again after failures, stops at an event that its handler refuses.</summary>
 public sealed partial class ReactionLoop
 {
-    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
     private readonly Lock _gate = new();
     private readonly ReactionRunner _runner;
     private readonly LogTail _tail;
     private readonly ReactionOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private TaskCompletionSource _resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly RetryWait _wait;
     private ReactionStatus _status;
     private LogPosition _thrownAt;
     private int _throws;
@@ -29,7 +28,7 @@ public sealed partial class ReactionLoop
     public ReactionLoop(Reaction reaction, IReactionStore store, LogTail tail, ReactionOptions options, TimeProvider time, ILogger logger)
     {
         _runner = new ReactionRunner(reaction, store, tail, options, time);
-        (_tail, _options, _time, _logger) = (tail, options, time, logger);
+        (_tail, _options, _time, _logger, _wait) = (tail, options, time, logger, new RetryWait(time));
         _status = new ReactionStatus(reaction.Name, ReactionState.Starting, LogPosition.Start, tail.Head, null, LogPosition.Start, 0, time.GetUtcNow());
     }
 
@@ -62,17 +61,7 @@ public sealed partial class ReactionLoop
     }
 
     /// <summary>Tries again at once, where it is stopped or waits before its next try.</summary>
-    public void Resume()
-    {
-        TaskCompletionSource resumed;
-        lock (_gate)
-        {
-            resumed = _resumed;
-            _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        }
-
-        resumed.SetResult();
-    }
+    public void Resume() => _wait.Resume();
 
     private async Task OneAsync(CancellationToken cancellationToken)
     {
@@ -109,7 +98,7 @@ public sealed partial class ReactionLoop
                 // Its twin will be deactivated; until then both handle, with one effect.
                 Overtaken(_logger, _status.Name, position.Value);
                 Report(position, ReactionState.CatchingUp);
-                await Task.Delay(FirstDelay, _time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(RetryWait.FirstDelay, _time, cancellationToken).ConfigureAwait(false);
                 break;
             case ReactionStep.Unknown(var position, var missing):
                 await RetryAsync(position, ReactionState.WaitingForNewerProgram, missing, position + 1, cancellationToken).ConfigureAwait(false);
@@ -155,12 +144,11 @@ public sealed partial class ReactionLoop
 
     private async Task RetryAsync(LogPosition position, ReactionState state, Exception fault, LogPosition at, CancellationToken cancellationToken)
     {
-        Task resumed;
+        var resumed = _wait.Resumed;
         int attempts;
         lock (_gate)
         {
             attempts = _status.Position == position ? _status.Attempts + 1 : 1;
-            resumed = _resumed.Task;
         }
 
         Report(position, state, fault.Message, at, attempts);
@@ -171,20 +159,12 @@ public sealed partial class ReactionLoop
             return;
         }
 
-        if (attempts == 1 || double.IsInteger(Math.Log2(attempts)))
+        if (RetryWait.IsTold(attempts))
         {
             Retrying(_logger, _status.Name, attempts, fault);
         }
 
-        var delay = FirstDelay * Math.Pow(2, Math.Min(attempts - 1, 10));
-        try
-        {
-            await resumed.WaitAsync(delay < LongestDelay ? delay : LongestDelay, _time, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // The time to try again.
-        }
+        await _wait.WaitAsync(resumed, RetryWait.DelayAfter(attempts), cancellationToken).ConfigureAwait(false);
     }
 
     private void Report(LogPosition position, ReactionState state, string? fault = null, LogPosition faultAt = default, int attempts = 0)

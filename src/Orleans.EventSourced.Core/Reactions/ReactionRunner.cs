@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 
@@ -189,7 +188,7 @@ public sealed class ReactionRunner
 
                     try
                     {
-                        await HandleAsync(recorded, payload, stop).ConfigureAwait(false);
+                        await HandlerTime.RunAsync(late => _reaction.HandleAsync(recorded, payload, late), _options.HandlerTimeout, _time, stop).ConfigureAwait(false);
                         _handled[recorded.Position] = true;
                     }
                     catch (Exception e) when (!stop.IsCancellationRequested)
@@ -200,20 +199,6 @@ public sealed class ReactionRunner
                 }
             }).ConfigureAwait(false);
         return failures.MinBy(f => f.Recorded.Position);
-    }
-
-    private async Task HandleAsync(RecordedEvent recorded, object payload, CancellationToken cancellationToken)
-    {
-        using var late = new CancellationTokenSource(_options.HandlerTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
-        try
-        {
-            await _reaction.HandleAsync(recorded, payload, either.Token).WaitAsync(either.Token).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException e) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            throw new TimeoutException($"The handler took longer than {_options.HandlerTimeout}.", e);
-        }
     }
 
     private async Task<bool> KeepAsync(LogPosition next, CancellationToken cancellationToken)

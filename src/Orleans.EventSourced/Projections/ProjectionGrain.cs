@@ -1,7 +1,6 @@
 using Orleans.Concurrency;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.Placement;
-using Orleans.Runtime.Placement;
 
 namespace Orleans.EventSourced.Projections;
 
@@ -39,9 +38,8 @@ internal sealed record ProjectionReport(
 internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpoints, ILocalSiloDetails silo) : Grain, IProjectionGrain, IDisposable
 {
     private const string Building = "/building";
-    private readonly CancellationTokenSource _stop = new();
+    private readonly Beside _beside = new();
     private ProjectionLoop? _loop;
-    private Task _run = Task.CompletedTask;
 
     /// <summary>The key of the grain that owns a slice.</summary>
     public static string KeyOf(ViewId view, int slice, ViewRole role = ViewRole.Live) =>
@@ -53,27 +51,14 @@ internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpo
         var role = key.Length > 2 ? ViewRole.Building : ViewRole.Live;
         var view = views.Find(key[0]) ?? throw new InvalidOperationException($"This silo's program does not know the view table '{key[0]}'.");
         _loop = view.Loop(new Slice(int.Parse(key[1], System.Globalization.CultureInfo.InvariantCulture), view.Slices), role, role == ViewRole.Live ? checkpoints.Report : null);
-        _run = Task.Run(() => _loop.RunAsync(_stop.Token), CancellationToken.None);
+        _beside.Run(_loop.RunAsync);
         _ = LeaveAtTheEndAsync();
         return Task.CompletedTask;
     }
 
-    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
-    {
-        await _stop.CancelAsync();
-        await _run;
-    }
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _beside.EndAsync();
 
-    public Task WakeAsync(SiloAddress owner)
-    {
-        if (owner != silo.SiloAddress)
-        {
-            RequestContext.Set(IPlacementDirector.PlacementHintKey, owner);
-            MigrateOnIdle();
-        }
-
-        return Task.CompletedTask;
-    }
+    public Task WakeAsync(SiloAddress owner) => Beside.MoveAsync(this, silo, owner);
 
     public Task<ProjectionReport> GetStatusAsync()
     {
@@ -87,12 +72,12 @@ internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpo
         return Task.CompletedTask;
     }
 
-    public void Dispose() => _stop.Dispose();
+    public void Dispose() => _beside.Dispose();
 
     /// <summary>A loop that ends by itself has no table any more; the next one to be built gets another activation.</summary>
     private async Task LeaveAtTheEndAsync()
     {
-        await _run;
+        await _beside.Ended;
         DeactivateOnIdle();
     }
 }

@@ -118,7 +118,11 @@ public sealed class RebuildControl
     {
         var registered = Registered(view);
         var reverted = await registered.Editions.RevertAsync(cancellationToken);
-        await WakeAsync(registered);
+        if (reverted)
+        {
+            await WakeAsync(registered);
+        }
+
         return reverted;
     }
 

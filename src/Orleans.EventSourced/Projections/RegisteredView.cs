@@ -69,7 +69,7 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
     public override IViewEditions Editions { get; } = store.Editions<TRow>();
 
     public override ProjectionLoop Loop(Slice slice, ViewRole role, Action<ProjectionStatus>? changed) =>
-        new ProjectionLoop<TRow>(projection, slice, role == ViewRole.Live ? _table : store.Table<TRow>(role), tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed);
+        new ProjectionLoop<TRow>(projection, slice, store.Table<TRow>(role), tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed);
 
     public override async Task<IReadOnlyList<LogPosition>> ReadCheckpointsAsync() =>
         [.. from c in await store.ReadCheckpointsAsync(CancellationToken.None).ConfigureAwait(false) where c.View == View && c.Role == ViewRole.Live orderby c.Slice.Index select c.Position];
@@ -91,7 +91,7 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
     public override Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => _table.ReadSkippedAsync(cancellationToken);
 
     public override async Task<ViewComparisonReport> CompareAsync(ViewRole role, CancellationToken cancellationToken) =>
-        await ViewComparison.RunAsync(projection, Slices, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), role == ViewRole.Live ? _reader : store.Reader<TRow>(role), tail, time, cancellationToken).ConfigureAwait(false);
+        await ViewComparison.RunAsync(projection, Slices, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), store.Reader<TRow>(role), tail, time, cancellationToken).ConfigureAwait(false);
 
     private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }

@@ -1,7 +1,7 @@
 using Orleans.Concurrency;
 using Orleans.EventSourced.Core.Reactions;
+using Orleans.EventSourced.Projections;
 using Orleans.Placement;
-using Orleans.Runtime.Placement;
 
 namespace Orleans.EventSourced.Reactions;
 
@@ -51,16 +51,7 @@ internal sealed class DeadlineGrain(RegisteredReactions reactions, ILocalSiloDet
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _beside.EndAsync();
 
-    public Task WakeAsync(SiloAddress owner)
-    {
-        if (owner != silo.SiloAddress)
-        {
-            RequestContext.Set(IPlacementDirector.PlacementHintKey, owner);
-            MigrateOnIdle();
-        }
-
-        return Task.CompletedTask;
-    }
+    public Task WakeAsync(SiloAddress owner) => Beside.MoveAsync(this, silo, owner);
 
     public Task<DeadlineProgress> GetStatusAsync()
     {

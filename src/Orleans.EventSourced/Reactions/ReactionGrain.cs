@@ -1,7 +1,7 @@
 using Orleans.Concurrency;
 using Orleans.EventSourced.Core.Reactions;
+using Orleans.EventSourced.Projections;
 using Orleans.Placement;
-using Orleans.Runtime.Placement;
 
 namespace Orleans.EventSourced.Reactions;
 
@@ -51,16 +51,7 @@ internal sealed class ReactionGrain(RegisteredReactions reactions, ILocalSiloDet
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _beside.EndAsync();
 
-    public Task WakeAsync(SiloAddress owner)
-    {
-        if (owner != silo.SiloAddress)
-        {
-            RequestContext.Set(IPlacementDirector.PlacementHintKey, owner);
-            MigrateOnIdle();
-        }
-
-        return Task.CompletedTask;
-    }
+    public Task WakeAsync(SiloAddress owner) => Beside.MoveAsync(this, silo, owner);
 
     public Task<ReactionProgress> GetStatusAsync()
     {
@@ -75,27 +66,4 @@ internal sealed class ReactionGrain(RegisteredReactions reactions, ILocalSiloDet
     }
 
     public void Dispose() => _beside.Dispose();
-}
-
-/// <summary>A loop that runs on the thread pool beside a grain, from its activation to its end. Nothing of the call that activated the grain flows into what the loop sends.</summary>
-internal sealed class Beside : IDisposable
-{
-    private readonly CancellationTokenSource _stop = new();
-    private Task _run = Task.CompletedTask;
-
-    public void Run(Func<CancellationToken, Task> loop)
-    {
-        using (ExecutionContext.SuppressFlow())
-        {
-            _run = Task.Run(() => loop(_stop.Token), CancellationToken.None);
-        }
-    }
-
-    public async Task EndAsync()
-    {
-        await _stop.CancelAsync();
-        await _run;
-    }
-
-    public void Dispose() => _stop.Dispose();
 }
