@@ -15,6 +15,8 @@ public abstract partial class ProjectionLoop
     private readonly RetryWait _wait;
     private ProjectionStatus _status;
     private long _stepped;
+    private long _heldAt;
+    private TimeSpan _hold;
 
     private protected ProjectionLoop(ViewId view, Slice slice, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed)
     {
@@ -50,14 +52,32 @@ public abstract partial class ProjectionLoop
         }
     }
 
-    /// <summary>Tries again at once, where it is stopped or waits before its next try.</summary>
-    public void Resume() => _wait.Resume();
+    /// <summary>Tries again at once, where it is stopped, held or waits before its next try.</summary>
+    public void Resume()
+    {
+        lock (_gate)
+        {
+            _hold = TimeSpan.Zero;
+        }
+
+        _wait.Resume();
+    }
+
+    /// <summary>Takes no further step for so long, or until it is resumed; the one that it is taking it ends. So another table can come as far.</summary>
+    public void Hold(TimeSpan atMost)
+    {
+        lock (_gate)
+        {
+            (_heldAt, _hold) = (_time.GetTimestamp(), atMost);
+        }
+    }
 
     private protected abstract Task<ProjectionStep> StepAsync(CancellationToken cancellationToken);
 
     /// <summary>Takes a step and waits for the time of the next one. False: there is none.</summary>
     private async Task<bool> OneAsync(CancellationToken cancellationToken)
     {
+        await HeldAsync(cancellationToken).ConfigureAwait(false);
         ProjectionStep step;
         try
         {
@@ -108,6 +128,21 @@ public abstract partial class ProjectionLoop
         }
 
         return true;
+    }
+
+    private async Task HeldAsync(CancellationToken cancellationToken)
+    {
+        var resumed = _wait.Resumed;
+        TimeSpan left;
+        lock (_gate)
+        {
+            left = _hold - _time.GetElapsedTime(_heldAt);
+        }
+
+        if (left > TimeSpan.Zero)
+        {
+            await _wait.WaitAsync(resumed, left, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private string Name => $"{_status.View.Table}/{_status.Slice}";

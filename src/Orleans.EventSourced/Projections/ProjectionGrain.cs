@@ -19,6 +19,10 @@ internal interface IProjectionGrain : IGrainWithStringKey
     /// <summary>Tries again at once what it stands still at or waits for.</summary>
     [Alias("Resume")]
     Task ResumeAsync();
+
+    /// <summary>Takes no further step for so long, or until it is resumed.</summary>
+    [Alias("Hold")]
+    Task HoldAsync(TimeSpan atMost);
 }
 
 /// <summary>A slice's status, as it travels between silos.</summary>
@@ -69,6 +73,12 @@ internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpo
     public Task ResumeAsync()
     {
         _loop!.Resume();
+        return Task.CompletedTask;
+    }
+
+    public Task HoldAsync(TimeSpan atMost)
+    {
+        _loop!.Hold(atMost);
         return Task.CompletedTask;
     }
 

@@ -10,6 +10,7 @@ namespace Orleans.EventSourced.Projections;
 public sealed class RebuildControl
 {
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(5);
     private readonly RegisteredViews _views;
     private readonly IGrainFactory _grains;
     private readonly IViewStore? _store;
@@ -73,7 +74,8 @@ public sealed class RebuildControl
     public Task<ViewComparisonReport> CompareAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).CompareAsync(ViewRole.Building, cancellationToken);
 
     /// <summary>
-    /// Makes the table that is built the live one, as soon as it is as far. Readers go over at once and see no row go back; the table that was live retires and stays until it is dropped or the next
+    /// Makes the table that is built the live one, as soon as it is as far. Under load the two take turns in being ahead: once the new one is near, the live one's slices stand still until the
+    /// switch, for 5 s at most. Readers go over at once and see no row go back; the table that was live retires and stays until it is dropped or the next
     /// one begins.
     /// </summary>
     /// <param name="view">The view and its version.</param>
@@ -87,22 +89,34 @@ public sealed class RebuildControl
         ArgumentOutOfRangeException.ThrowIfGreaterThan(atMost, LongestWait);
         var registered = Registered(view);
         var started = _time.GetTimestamp();
-        while (true)
+        var isHeld = false;
+        try
         {
-            var outcome = await registered.Editions.SwitchAsync(cancellationToken);
-            if (outcome is SwitchOutcome.Behind && _time.GetElapsedTime(started) < atMost)
+            while (true)
             {
+                var outcome = await registered.Editions.SwitchAsync(cancellationToken);
+                if (outcome is not SwitchOutcome.Behind(_, var position, var live) || _time.GetElapsedTime(started) >= atMost)
+                {
+                    // One that stands at an event may find it folded in the other table.
+                    isHeld |= outcome is SwitchOutcome.Switched;
+                    return outcome;
+                }
+
+                if (!isHeld && live.Value - position.Value <= _tail.PageEvents)
+                {
+                    isHeld = true;
+                    await Task.WhenAll(Live(registered).Select(s => s.HoldAsync(LongestHold)));
+                }
+
                 await Task.Delay(BetweenTries, _time, cancellationToken);
-                continue;
             }
-
-            if (outcome is SwitchOutcome.Switched)
+        }
+        finally
+        {
+            if (isHeld)
             {
-                // One that stands at an event may find it folded in the other table.
-                await Task.WhenAll(Enumerable.Range(0, registered.Slices).Select(s => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view, s)).ResumeAsync()));
+                await Task.WhenAll(Live(registered).Select(s => s.ResumeAsync()));
             }
-
-            return outcome;
         }
     }
 
@@ -145,6 +159,8 @@ public sealed class RebuildControl
 
     private async Task<string?> FaultAsync(RegisteredView view) =>
         (await Task.WhenAll(Enumerable.Range(0, view.Slices).Select(s => Building(view, s).GetStatusAsync()))).Select(s => s.Fault).FirstOrDefault(f => f is not null);
+
+    private IEnumerable<IProjectionGrain> Live(RegisteredView view) => Enumerable.Range(0, view.Slices).Select(s => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, s)));
 
     private IProjectionGrain Building(RegisteredView view, int slice) => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice, ViewRole.Building));
 }

@@ -51,6 +51,30 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task while_it_is_held_it_takes_no_step_and_goes_on_when_it_is_resumed()
+    {
+        await _bank.AppendAsync("a", new Opened("x"));
+        var table = new InMemoryViewTable<AccountRow>();
+        var loop = Start(table);
+        await SeeAsync(s => s.State == ProjectionState.Live);
+        loop.Hold(TimeSpan.FromDays(1));
+        await _bank.AppendAsync("a", new Deposited(5));
+        var free = new InMemoryViewTable<AccountRow>();
+        _tail.Signal(new LogPosition(2));
+        var runner = new ProjectionRunner<AccountRow>(Accounts, Slice.Whole, free, _tail);
+        while (await runner.StepAsync(CancellationToken.None) is ProjectionStep.Advanced)
+        {
+            // Another one passes it meanwhile.
+        }
+
+        Assert.Equal((5m, 0m), (free.Rows["a"].Row.Balance, table.Rows["a"].Row.Balance));
+
+        loop.Resume();
+        await SeeAsync(s => s.Position.Value == 2);
+        Assert.Equal(5, table.Rows["a"].Row.Balance);
+    }
+
+    [Fact]
     public async Task an_event_that_is_skipped_is_passed_over_and_the_comparison_with_the_fold_knows_it()
     {
         await _bank.AppendAsync("a", new Opened("x"), new Cursed());
