@@ -37,7 +37,8 @@ public sealed class PostgresStress(PostgresFixture postgres)
         await using var relay = new ResettingRelay(options.ConnectionString);
         var behindRelay = new PostgresOptions { ConnectionString = relay.ConnectionString };
         var silos = Enumerable.Range(0, Silos).Select(n => new PostgresEventLog(n % 2 == 0 ? options : behindRelay)).ToList();
-        var groups = silos.ConvertAll(log => new GroupCommit(log, new GroupCommitOptions { RetryDelay = TimeSpan.FromMilliseconds(10) }, TimeProvider.System, NullLogger<GroupCommit>.Instance));
+        // Two of the silos give a doubt up soon, so that callers and twins meet answers that leave it open.
+        var groups = silos.Select((log, n) => new GroupCommit(log, Options(n < 2), TimeProvider.System, NullLogger<GroupCommit>.Instance)).ToList();
 
         var readers = new[] { FollowAsync(silos[0], 500, stop.Token), FollowAsync(silos[1], 2_000, stop.Token) };
         var killer = KillAsync(options.ConnectionString, stop.Token);
@@ -56,14 +57,21 @@ public sealed class PostgresStress(PostgresFixture postgres)
         var log = new PostgresEventLog(options);
         var all = await ReadAllAsync(log);
         Check(all, answers);
-        TestContext.Current.SendDiagnosticMessage($"{kills} kills, {relay.Resets} resets, {all.Count} events");
-        Assert.True(kills >= EnoughKills && relay.Resets >= EnoughResets && all.Count >= EnoughAnswers, $"{kills} kills, {relay.Resets} resets, {all.Count} events: too few to mean anything");
+        var counted = $"{kills} kills, {relay.Resets} resets, {all.Count} events, {answers.Count(a => a.Unknown)} answers unknown";
+        TestContext.Current.SendDiagnosticMessage(counted);
+        Assert.True(kills >= EnoughKills && relay.Resets >= EnoughResets && all.Count >= EnoughAnswers && answers.Any(a => a.Unknown), $"{counted}: too few to mean anything");
         await log.DisposeAsync();
         foreach (var silo in silos)
         {
             await silo.DisposeAsync();
         }
     }
+
+    private static GroupCommitOptions Options(bool impatient) => new()
+    {
+        RetryDelay = TimeSpan.FromMilliseconds(10),
+        ResolveUnknownFor = impatient ? TimeSpan.FromMilliseconds(300) : TimeSpan.FromSeconds(10),
+    };
 
     /// <summary>Ends the run when it means something: a slow disk lets fewer commands through between two kills, and then the run goes on for longer.</summary>
     private static async Task StopWhenEnoughAsync(ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)> answers, ResettingRelay relay, CancellationTokenSource stop)
@@ -207,7 +215,10 @@ public sealed class PostgresStress(PostgresFixture postgres)
                     Assert.True(there == 0 || there == request.Events.Count, "part of a request is in the log");
                     break;
                 case null:
-                    Assert.True(there == 0 || answers.Any(o => o.Request == request && o.Outcome is AppendOutcome.Appended or AppendOutcome.Duplicate), "a request that failed is in the log");
+                    // Its twin on another silo may have written it, and may have lost the reply for good.
+                    Assert.True(
+                        there == 0 || answers.Any(o => o.Request == request && (o.Unknown || o.Outcome is AppendOutcome.Appended or AppendOutcome.Duplicate)),
+                        "a request is in the log, and whoever sent it was told that it surely is not");
                     break;
                 default:
                     Assert.Fail($"{outcome} was not expected");
