@@ -44,7 +44,12 @@ internal sealed class PostgresViewReader<TRow>(PostgresEditions<TRow> editions, 
                 var reflects = await context.Set<CheckpointRow>()
                     .Where(c => c.View == view.Name && c.Version == view.Version && c.Role == _role && c.Edition == edition.Number)
                     .MinAsync(c => (long?)c.Position, cancellationToken).ConfigureAwait(false);
-                return reflects is { } position ? plan.Page(await plan.Over(context.Rows).ToListAsync(cancellationToken).ConfigureAwait(false), new LogPosition(position)) : null;
+                var parked = await context.Set<ParkedRow>()
+                    .Where(p => p.View == view.Name && p.Version == view.Version && p.Edition == edition.Number)
+                    .MinAsync(p => (long?)p.Position, cancellationToken).ConfigureAwait(false);
+                return reflects is { } position
+                    ? plan.Page(await plan.Over(context.Rows).ToListAsync(cancellationToken).ConfigureAwait(false), new LogPosition(Math.Min(position, parked - 1 ?? position)))
+                    : null;
             },
             plan.Page([], LogPosition.Start),
             cancellationToken);

@@ -104,6 +104,7 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
             var sql = editions.Of(commit.Edition).Sql;
             AddRows(batch, sql, commit.Rows);
             AddRoutes(batch, sql, commit);
+            AddParked(batch, commit);
             await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             if (checkpoint.RecordsAffected != 1)
             {
@@ -145,6 +146,28 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
                 await PostgresViewStore.ExecuteAsync(connection, edition.Sql.CreateIndexes, [], cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(Slice slice, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = _source.CreateCommand(Statements.ReadParked);
+            command.Parameters.AddRange(new[] { Value(View.Name), Value(View.Version), Value(ViewEdition.NameOf(role)), Value(slice.Index) });
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            var parked = new List<ParkedEvent>();
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                parked.Add(new ParkedEvent(reader.GetString(0), new LogPosition(reader.GetInt64(1)), reader.IsDBNull(2) ? null : reader.GetString(2)));
+            }
+
+            return parked;
         }
         catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
         {
@@ -306,6 +329,23 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
         if (forgotten.Length > 0)
         {
             Add(batch, sql.ForgetRoutes, Value(commit.Slice.Index), Value(forgotten));
+        }
+    }
+
+    private static void AddParked(NpgsqlBatch batch, ViewCommit<TRow> commit)
+    {
+        NpgsqlParameter[] where = [Value(View.Name), Value(View.Version), Value(commit.Edition), Value(commit.Slice.Index)];
+        if (commit.Unparked.Count > 0)
+        {
+            Add(batch, Statements.DeleteParked, [.. where, Value(commit.Unparked.ToArray())]);
+        }
+
+        if (commit.Parked.Count > 0)
+        {
+            Add(
+                batch,
+                Statements.InsertParked,
+                [.. where.Select(p => p.Clone()), Value(commit.Parked.Select(p => p.Key).ToArray()), Value(commit.Parked.Select(p => p.Position.Value).ToArray()), Value(commit.Parked.Select(p => p.Fault).ToArray())]);
         }
     }
 

@@ -64,6 +64,12 @@ internal static class Statements
 
     public static string DeleteLive => Get("delete_live");
 
+    public static string InsertParked => Get("insert_parked");
+
+    public static string DeleteParked => Get("delete_parked");
+
+    public static string ReadParked => Get("read_parked");
+
     public static string InsertSkipped => Get("insert_skipped");
 
     public static string ReadSkipped => Get("read_skipped");

@@ -73,6 +73,15 @@ internal sealed class ViewContext<TRow>(DbContextOptions options, string table) 
         checkpoint.Property(c => c.Edition).HasColumnName("edition");
         checkpoint.Property(c => c.Slice).HasColumnName("slice");
         checkpoint.Property(c => c.Position).HasColumnName("position");
+
+        var parked = modelBuilder.Entity<ParkedRow>();
+        parked.HasNoKey().ToView("parked", PostgresViewStore.Schema);
+        parked.Property(p => p.View).HasColumnName("view");
+        parked.Property(p => p.Version).HasColumnName("version");
+        parked.Property(p => p.Edition).HasColumnName("edition");
+        parked.Property(p => p.Slice).HasColumnName("slice");
+        parked.Property(p => p.Key).HasColumnName("key");
+        parked.Property(p => p.Position).HasColumnName("position");
     }
 }
 
@@ -88,6 +97,22 @@ internal sealed class CheckpointRow
     public int Edition { get; init; }
 
     public int Slice { get; init; }
+
+    public long Position { get; init; }
+}
+
+/// <summary>An event that waits for a parked row, to be read beside the rows.</summary>
+internal sealed class ParkedRow
+{
+    public string View { get; init; } = "";
+
+    public int Version { get; init; }
+
+    public int Edition { get; init; }
+
+    public int Slice { get; init; }
+
+    public string Key { get; init; } = "";
 
     public long Position { get; init; }
 }

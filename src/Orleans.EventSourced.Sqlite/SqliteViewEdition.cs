@@ -20,7 +20,12 @@ internal sealed class SqliteViewEdition<TRow>
             from checkpoint in context.Set<CheckpointRow>()
             where checkpoint.View == view && checkpoint.Version == version && checkpoint.Role == role && checkpoint.Slice == slice && checkpoint.Edition == edition
             from row in context.Set<TRow>().Where(r => EF.Property<string>(r, ViewContext<TRow>.Key) == key).DefaultIfEmpty()
-            select new RowFound<TRow>(row, row == null ? 0 : EF.Property<long>(row, ViewContext<TRow>.Position), checkpoint.Position));
+            select new RowFound<TRow>(
+                row,
+                row == null ? 0 : EF.Property<long>(row, ViewContext<TRow>.Position),
+                context.Set<ParkedRow>()
+                    .Where(p => p.View == view && p.Version == version && p.Edition == edition && p.Slice == slice && p.Key == key)
+                    .Min(p => (long?)p.Position) - 1 ?? checkpoint.Position));
 
     public SqliteViewEdition(int number)
     {
@@ -56,7 +61,7 @@ internal sealed class SqliteViewEdition<TRow>
     }
 }
 
-/// <summary>A row and its slice's checkpoint.</summary>
+/// <summary>A row, and how far it reaches: its slice's checkpoint, or the position before the event at which it is parked.</summary>
 internal sealed record RowFound<TRow>(TRow? Row, long Position, long Reflects)
     where TRow : class;
 

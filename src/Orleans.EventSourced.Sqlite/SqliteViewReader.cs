@@ -33,7 +33,8 @@ internal sealed class SqliteViewReader<TRow>(SqliteEditions<TRow> editions, View
             (edition, context) =>
             {
                 var reflects = context.Set<CheckpointRow>().Where(c => c.View == view.Name && c.Version == view.Version && c.Role == _role).Min(c => c.Position);
-                return plan.Page([.. plan.Over(context.Rows)], new LogPosition(reflects));
+                var parked = context.Set<ParkedRow>().Where(p => p.View == view.Name && p.Version == view.Version && p.Edition == edition.Number).Min(p => (long?)p.Position);
+                return plan.Page([.. plan.Over(context.Rows)], new LogPosition(Math.Min(reflects, parked - 1 ?? reflects)));
             },
             plan.Page([], LogPosition.Start),
             cancellationToken);

@@ -99,6 +99,7 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
                 var sql = editions.Of(commit.Edition).Sql;
                 WriteRows(session, sql, commit.Rows);
                 WriteRoutes(session, sql, commit);
+                WriteParked(session, commit);
                 return true;
             },
             cancellationToken);
@@ -114,6 +115,22 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
             }
 
             return true;
+        },
+        cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(Slice slice, CancellationToken cancellationToken) => _file.ReadAsync<IReadOnlyList<ParkedEvent>>(
+        session =>
+        {
+            using var reader = session.Prepared(
+                Statements.ReadParked, ("$view", View.Name), ("$version", View.Version), ("$role", ViewEdition.NameOf(role)), ("$slice", slice.Index)).ExecuteReader();
+            var parked = new List<ParkedEvent>();
+            while (reader.Read())
+            {
+                parked.Add(new ParkedEvent(reader.GetString(0), new LogPosition(reader.GetInt64(1)), reader.IsDBNull(2) ? null : reader.GetString(2)));
+            }
+
+            return parked;
         },
         cancellationToken);
 
@@ -223,6 +240,27 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
                     ("$stream", stream.Value),
                     ("$key", (object?)route.Key ?? DBNull.Value),
                     ("$state", Encoding.UTF8.GetString(route.State.Span))).ExecuteNonQuery();
+        }
+    }
+
+    private static void WriteParked(SqliteSession session, ViewCommit<TRow> commit)
+    {
+        foreach (var key in commit.Unparked)
+        {
+            session.Prepared(Statements.DeleteParked, ("$view", View.Name), ("$version", View.Version), ("$edition", commit.Edition), ("$slice", commit.Slice.Index), ("$key", key)).ExecuteNonQuery();
+        }
+
+        foreach (var parked in commit.Parked)
+        {
+            session.Prepared(
+                Statements.InsertParked,
+                ("$view", View.Name),
+                ("$version", View.Version),
+                ("$edition", commit.Edition),
+                ("$slice", commit.Slice.Index),
+                ("$key", parked.Key),
+                ("$position", parked.Position.Value),
+                ("$fault", (object?)parked.Fault ?? DBNull.Value)).ExecuteNonQuery();
         }
     }
 }

@@ -11,6 +11,9 @@ public sealed class LogTail
     /// <summary>How many pages are kept for those who come a little later.</summary>
     public const int PagesKept = 8;
 
+    // Of events that are wanted one by one the next is often near.
+    private const int EventsAhead = 100;
+
     private readonly IEventLog _log;
     private readonly JsonEventCodec _codec;
     private readonly LogTailOptions _options;
@@ -72,6 +75,46 @@ public sealed class LogTail
 
         return page;
     }
+
+    /// <summary>
+    /// Single events, in log order, and on demand all that their streams had before them. It is for what was left behind once: nothing is shared with those who follow the log.
+    /// </summary>
+    /// <exception cref="LogUnavailableException">The log could not answer.</exception>
+    internal async Task<IReadOnlyList<RecordedEvent>> ReadEventsAsync(IReadOnlyList<LogPosition> positions, bool withStreams, CancellationToken cancellationToken)
+    {
+        var found = new SortedDictionary<LogPosition, RecordedEvent>();
+        foreach (var position in positions)
+        {
+            if (!found.ContainsKey(position))
+            {
+                var page = await _log.ReadLogAsync(new LogPosition(position.Value - 1), EventsAhead, cancellationToken).ConfigureAwait(false);
+                foreach (var e in page.Where(e => positions.Contains(e.Position)))
+                {
+                    found[e.Position] = e;
+                }
+            }
+        }
+
+        foreach (var last in withStreams ? found.Values.GroupBy(e => e.Stream).Select(s => s.Last()).ToList() : [])
+        {
+            IReadOnlyList<RecordedEvent> page = [];
+            for (var after = StreamVersion.None; after < last.Version; after = page[^1].Version)
+            {
+                page = (await _log.ReadStreamsAsync([new StreamRead(last.Stream, after, _options.PageEvents)], cancellationToken).ConfigureAwait(false))[0];
+                foreach (var e in page.Where(e => e.Version <= last.Version))
+                {
+                    found[e.Position] = e;
+                }
+            }
+        }
+
+        return [.. found.Values];
+    }
+
+    /// <summary>The event as an object of its registered class; null: it is none of this family.</summary>
+    /// <exception cref="UnknownEventTypeException">This program does not know its type or version.</exception>
+    /// <exception cref="LogCorruptException">The payload does not fit the class, or an upcaster failed.</exception>
+    internal object? Decode(RecordedEvent recorded, Type family) => TailPage.MayBe(_codec, recorded, family) ? _codec.Decode(recorded) : null;
 
     /// <summary>Completes when the log has events after <paramref name="after"/>, as a signal or the poll says.</summary>
     /// <exception cref="LogUnavailableException">The poll got no answer.</exception>

@@ -35,5 +35,7 @@ public sealed class TailPage
     public object Decode(int index) => _decoded[index] ??= _codec.Decode(Events[index]);
 
     /// <summary>Whether the event is, or may be, one of this family: what this program does not know may be.</summary>
-    internal bool MayBe(int index, Type family) => !_codec.Types.TryFind(Events[index].Type, out var entry) || entry.Type.IsAssignableTo(family);
+    internal bool MayBe(int index, Type family) => MayBe(_codec, Events[index], family);
+
+    internal static bool MayBe(JsonEventCodec codec, RecordedEvent recorded, Type family) => !codec.Types.TryFind(recorded.Type, out var entry) || entry.Type.IsAssignableTo(family);
 }

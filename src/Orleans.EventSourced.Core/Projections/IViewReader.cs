@@ -21,13 +21,13 @@ public interface IViewReader<TRow>
 
 /// <summary>A row as it is now.</summary>
 /// <param name="Row">The row; null: there is none with the key.</param>
-/// <param name="Reflects">Everything up to it is in the row.</param>
+/// <param name="Reflects">Everything up to it is in the row: the slice's checkpoint, or, where the row is parked, the position before the event that it stands at.</param>
 public sealed record RowReading<TRow>(KeyedRow<TRow>? Row, LogPosition Reflects)
     where TRow : class;
 
 /// <summary>A page of rows.</summary>
 /// <param name="Rows">The rows, in the order asked for.</param>
 /// <param name="Next">The cursor of the page behind this one; null: this is the last.</param>
-/// <param name="Reflects">Everything up to it is in the rows: the lowest checkpoint of the slices.</param>
+/// <param name="Reflects">Everything up to it is in the rows: the lowest checkpoint of the slices, or, where a row is parked, the position before the event that it stands at.</param>
 public sealed record RowPage<TRow>(IReadOnlyList<KeyedRow<TRow>> Rows, string? Next, LogPosition Reflects)
     where TRow : class;

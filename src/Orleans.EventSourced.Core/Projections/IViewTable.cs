@@ -40,6 +40,10 @@ public interface IViewTable<TRow>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     Task IndexAsync(CancellationToken cancellationToken);
 
+    /// <summary>The events that wait for parked rows of the slice, in the table that was opened, by key and position.</summary>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(Slice slice, CancellationToken cancellationToken);
+
     /// <summary>Keeps that this version of the view passes over an event. False: it does already, and the first reason stays. The table need not be there.</summary>
     /// <exception cref="LogUnavailableException">Kept or not: skip it again.</exception>
     Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken);
@@ -72,4 +76,11 @@ public sealed record RouteChange(StreamId Stream, ViewRoute? Route);
 /// <param name="Rows">The rows changed, one a key.</param>
 /// <param name="Routes">The routes changed, one a stream.</param>
 public sealed record ViewCommit<TRow>(Slice Slice, int Edition, LogPosition Expected, LogPosition Next, IReadOnlyList<RowChange<TRow>> Rows, IReadOnlyList<RouteChange> Routes)
-    where TRow : class;
+    where TRow : class
+{
+    /// <summary>The rows for which nothing waits any more, but for what <see cref="Parked"/> says.</summary>
+    public IReadOnlyList<string> Unparked { get; init; } = [];
+
+    /// <summary>The events that wait for parked rows from now on.</summary>
+    public IReadOnlyList<ParkedEvent> Parked { get; init; } = [];
+}

@@ -14,7 +14,15 @@ internal sealed class InMemoryEdition<TRow>(int number)
 
     public Dictionary<(int Slice, StreamId Stream), ViewRoute> Routes { get; } = [];
 
+    public SortedDictionary<(int Slice, string Key, LogPosition Position), ParkedEvent> Parked { get; } =
+        new(Comparer<(int Slice, string Key, LogPosition Position)>.Create((a, b) =>
+            a.Slice != b.Slice ? a.Slice.CompareTo(b.Slice) : string.CompareOrdinal(a.Key, b.Key) is not 0 and var byKey ? byKey : a.Position.CompareTo(b.Position)));
+
     public Dictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> Checkpoints { get; } = [];
+
+    /// <summary>How far a row reaches, or all rows of all slices: not as far as the checkpoint where something is parked.</summary>
+    public LogPosition Reflects(LogPosition checkpoint, Func<ParkedEvent, bool> concerned) =>
+        Parked.Values.Where(concerned).Select(p => new LogPosition(p.Position.Value - 1)).Append(checkpoint).Min();
 
     public void Write(ViewCommit<TRow> commit)
     {
@@ -30,6 +38,16 @@ internal sealed class InMemoryEdition<TRow>(int number)
                 Rows[key] = (row, position);
                 Tombstones.Remove(key);
             }
+        }
+
+        foreach (var gone in Parked.Keys.Where(p => p.Slice == commit.Slice.Index && commit.Unparked.Contains(p.Key)).ToList())
+        {
+            Parked.Remove(gone);
+        }
+
+        foreach (var parked in commit.Parked)
+        {
+            Parked.Add((commit.Slice.Index, parked.Key, parked.Position), parked);
         }
 
         foreach (var (stream, route) in commit.Routes)

@@ -95,7 +95,7 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
         lock (_editions.Gate)
         {
             return Task.FromResult(Current is { } table
-                ? new RowReading<TRow>(table.Rows.TryGetValue(key, out var found) ? Keyed(key, found) : null, table.Checkpoints.GetValueOrDefault(slice).Position)
+                ? new RowReading<TRow>(table.Rows.TryGetValue(key, out var found) ? Keyed(key, found) : null, table.Reflects(table.Checkpoints.GetValueOrDefault(slice).Position, p => p.Key == key))
                 : new RowReading<TRow>(null, LogPosition.Start));
         }
     }
@@ -107,13 +107,22 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
         lock (_editions.Gate)
         {
             return Task.FromResult(Current is { Checkpoints.Count: > 0 } table
-                ? plan.Page([.. plan.Over(table.Rows.Select(r => Keyed(r.Key, r.Value)).AsQueryable())], table.Checkpoints.Values.MinBy(c => c.Position).Position)
+                ? plan.Page([.. plan.Over(table.Rows.Select(r => Keyed(r.Key, r.Value)).AsQueryable())], table.Reflects(table.Checkpoints.Values.MinBy(c => c.Position).Position, static _ => true))
                 : plan.Page([], LogPosition.Start));
         }
     }
 
     /// <inheritdoc/>
     public Task IndexAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(Slice slice, CancellationToken cancellationToken)
+    {
+        lock (_editions.Gate)
+        {
+            return Task.FromResult<IReadOnlyList<ParkedEvent>>(Current is { Parked: var parked } ? [.. parked.Where(p => p.Key.Slice == slice.Index).Select(p => p.Value)] : []);
+        }
+    }
 
     /// <inheritdoc/>
     public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken)

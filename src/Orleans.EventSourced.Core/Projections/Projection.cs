@@ -22,6 +22,9 @@ public abstract class Projection<TRow>
     /// <summary>The base type of the events that it reads; others pass by undecoded.</summary>
     public Type Events { get; }
 
+    /// <summary>Whether what an event does depends on the earlier ones of its stream.</summary>
+    internal abstract bool HasRoutes { get; }
+
     /// <summary>Says for each event, in order, which row of the slice it changes and how; what changes of the routes goes into <paramref name="routes"/>.</summary>
     internal abstract Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken);
 }
@@ -45,6 +48,8 @@ public static class Projection
         where TRow : class, IView<TRow, TEvent>
         where TEvent : class
     {
+        internal override bool HasRoutes => false;
+
         internal override Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
         {
             var steps = new List<RowStep<TRow>>(events.Count);
@@ -66,6 +71,8 @@ public static class Projection
         where TEvent : class
         where TRoute : class
     {
+        internal override bool HasRoutes => true;
+
         internal override async Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
         {
             var kept = await ReadRoutesAsync(events, slice, table, cancellationToken).ConfigureAwait(false);

@@ -12,15 +12,16 @@ public abstract partial class ProjectionLoop
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Action<ProjectionStatus>? _changed;
+    private readonly PoisonPolicy _poison;
     private readonly RetryWait _wait;
     private ProjectionStatus _status;
     private long _stepped;
     private long _heldAt;
     private TimeSpan _hold;
 
-    private protected ProjectionLoop(ViewId view, Slice slice, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed)
+    private protected ProjectionLoop(ViewId view, Slice slice, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed, PoisonPolicy poison)
     {
-        (_tail, _options, _time, _logger, _changed, _wait) = (tail, options, time, logger, changed, new RetryWait(time));
+        (_tail, _options, _time, _logger, _changed, _poison, _wait) = (tail, options, time, logger, changed, poison, new RetryWait(time));
         _status = new ProjectionStatus(view, slice, ProjectionState.Starting, LogPosition.Start, tail.Head, null, LogPosition.Start, 0, time.GetUtcNow());
     }
 
@@ -52,7 +53,7 @@ public abstract partial class ProjectionLoop
         }
     }
 
-    /// <summary>Tries again at once, where it is stopped, held or waits before its next try.</summary>
+    /// <summary>Tries again at once, where it is stopped, held or waits before its next try, and lets the parked rows try again too.</summary>
     public void Resume()
     {
         lock (_gate)
@@ -60,6 +61,7 @@ public abstract partial class ProjectionLoop
             _hold = TimeSpan.Zero;
         }
 
+        RetryParked();
         _wait.Resume();
     }
 
@@ -72,21 +74,27 @@ public abstract partial class ProjectionLoop
         }
     }
 
-    private protected abstract Task<ProjectionStep> StepAsync(CancellationToken cancellationToken);
+    private protected abstract Task<ProjectionStep> StepAsync(PoisonPolicy poison, CancellationToken cancellationToken);
+
+    private protected abstract void RetryParked();
+
+    /// <summary>How many rows are parked, and the event at which the first of them stands.</summary>
+    private protected abstract (int Rows, ParkedEvent? First) Parked { get; }
 
     /// <summary>Takes a step and waits for the time of the next one. False: there is none.</summary>
     private async Task<bool> OneAsync(CancellationToken cancellationToken)
     {
         await HeldAsync(cancellationToken).ConfigureAwait(false);
+        var resumed = _wait.Resumed;
         ProjectionStep step;
         try
         {
             _stepped = _time.GetTimestamp();
-            step = await StepAsync(cancellationToken).ConfigureAwait(false);
+            step = await StepAsync(Status.Attempts + 1 < _options.Attempts ? PoisonPolicy.Stop : _poison, cancellationToken).ConfigureAwait(false);
             if (step is ProjectionStep.AtHead head)
             {
                 Report(head.Position, ProjectionState.Live);
-                await _tail.WaitAsync(head.Position, cancellationToken).ConfigureAwait(false);
+                await MoreAsync(head.Position, resumed, cancellationToken).ConfigureAwait(false);
                 await RestAsync(cancellationToken).ConfigureAwait(false);
                 return true;
             }
@@ -128,6 +136,26 @@ public abstract partial class ProjectionLoop
         }
 
         return true;
+    }
+
+    /// <summary>Waits for the log to go on, or to be resumed.</summary>
+    private async Task MoreAsync(LogPosition after, Task resumed, CancellationToken cancellationToken)
+    {
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var more = _tail.WaitAsync(after, enough.Token);
+        if (await Task.WhenAny(more, resumed).ConfigureAwait(false) == resumed)
+        {
+            await enough.CancelAsync().ConfigureAwait(false);
+        }
+
+        try
+        {
+            await more.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Resumed.
+        }
     }
 
     private async Task HeldAsync(CancellationToken cancellationToken)
@@ -181,11 +209,24 @@ public abstract partial class ProjectionLoop
 
     private void Report(LogPosition position, ProjectionState state, string? fault = null, LogPosition faultAt = default, int attempts = 0)
     {
+        var (parked, first) = Parked;
+        if (fault is null && first is not null)
+        {
+            (fault, faultAt) = ($"The row '{first.Key}' is parked: {first.Fault}", first.Position);
+        }
+
         ProjectionStatus status;
+        int before;
         lock (_gate)
         {
+            before = _status.Parked;
             var since = state == _status.State ? _status.Since : _time.GetUtcNow();
-            status = _status = _status with { State = state, Position = position, Fault = fault, FaultAt = faultAt, Attempts = attempts, Since = since };
+            status = _status = _status with { State = state, Position = position, Fault = fault, FaultAt = faultAt, Attempts = attempts, Since = since, Parked = parked };
+        }
+
+        if (parked > before)
+        {
+            RowsParked(_logger, Name, parked, fault);
         }
 
         _changed?.Invoke(status);
@@ -196,6 +237,9 @@ public abstract partial class ProjectionLoop
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Projection {Name} stands still after {Tries} tries at one event; its rows stay as they are, everything else goes on. Mend the fold or skip the event, then resume it")]
     private static partial void Stopped(ILogger logger, string name, int tries, Exception cause);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Projection {Name} has {Rows} parked rows, which stand still while all others go on; the first: {Fault}. Mend the fold or skip the event, then resume it")]
+    private static partial void RowsParked(ILogger logger, string name, int rows, string? fault);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Projection {Name} was moved to {Position} by another runner, or to another table; it goes on from there")]
     private static partial void Overtaken(ILogger logger, string name, long position);
@@ -216,9 +260,14 @@ public sealed class ProjectionLoop<TRow> : ProjectionLoop
     /// <param name="time">The clock of waits between tries.</param>
     /// <param name="logger">Where failures are told.</param>
     /// <param name="changed">Told of every change, in order, on the loop's own thread: it must be quick and not throw.</param>
-    public ProjectionLoop(Projection<TRow> projection, Slice slice, IViewTable<TRow> table, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed = null)
-        : base((projection ?? throw new ArgumentNullException(nameof(projection))).View, slice, tail, options, time, logger, changed) =>
+    /// <param name="poison">What it does at an event that its fold refuses at every try.</param>
+    public ProjectionLoop(Projection<TRow> projection, Slice slice, IViewTable<TRow> table, LogTail tail, ProjectionOptions options, TimeProvider time, ILogger logger, Action<ProjectionStatus>? changed = null, PoisonPolicy poison = PoisonPolicy.Stop)
+        : base((projection ?? throw new ArgumentNullException(nameof(projection))).View, slice, tail, options, time, logger, changed, poison) =>
         _runner = new ProjectionRunner<TRow>(projection, slice, table, tail);
 
-    private protected override Task<ProjectionStep> StepAsync(CancellationToken cancellationToken) => _runner.StepAsync(cancellationToken);
+    private protected override Task<ProjectionStep> StepAsync(PoisonPolicy poison, CancellationToken cancellationToken) => _runner.StepAsync(poison, cancellationToken);
+
+    private protected override void RetryParked() => _runner.RetryParked();
+
+    private protected override (int Rows, ParkedEvent? First) Parked => (_runner.Parked, _runner.FirstParked);
 }

@@ -16,7 +16,11 @@ public sealed class ProjectionRunner<TRow>
     private readonly LogTail _tail;
     private OpenedSlice? _opened;
     private HashSet<LogPosition> _skipped = [];
+    private ParkedRows _parked = new([]);
     private bool _indexed;
+
+    // What is parked is tried again by each new runner: its program may be a mended one.
+    private volatile bool _retries = true;
 
     /// <param name="projection">The view.</param>
     /// <param name="slice">The share of its rows.</param>
@@ -30,17 +34,37 @@ public sealed class ProjectionRunner<TRow>
         (_projection, _slice, _table, _tail) = (projection, slice, table, tail);
     }
 
+    /// <summary>How many rows stand still at an event that their fold refuses.</summary>
+    public int Parked => _parked.Count;
+
+    /// <summary>The first event at which a row stands still; null: none does.</summary>
+    public ParkedEvent? FirstParked => _parked.First;
+
+    /// <summary>Lets the next step begin with another try at the rows that are parked.</summary>
+    public void RetryParked() => _retries = true;
+
+    /// <summary>Takes one step that stops where the fold refuses an event: <see cref="StepAsync(PoisonPolicy, CancellationToken)"/>.</summary>
+    public Task<ProjectionStep> StepAsync(CancellationToken cancellationToken) => StepAsync(PoisonPolicy.Stop, cancellationToken);
+
     /// <summary>Takes one step. After an exception the next step opens the table again and goes on from its checkpoint.</summary>
+    /// <param name="poison">What to do where the fold refuses the next event.</param>
+    /// <param name="cancellationToken">Ends it; the step may have been written.</param>
     /// <exception cref="LogUnavailableException">The log or the table could not answer; the step may have been written.</exception>
     /// <exception cref="LogMisconfiguredException">The table does not fit, or was folded further than the log reaches.</exception>
     /// <exception cref="LogCorruptException">The log has a gap.</exception>
-    public async Task<ProjectionStep> StepAsync(CancellationToken cancellationToken)
+    public async Task<ProjectionStep> StepAsync(PoisonPolicy poison, CancellationToken cancellationToken)
     {
         try
         {
             if ((_opened ??= await OpenAsync(cancellationToken).ConfigureAwait(false)) is not { Position: var from })
             {
                 return new ProjectionStep.Gone();
+            }
+
+            if (_retries && !await RetryAsync(cancellationToken).ConfigureAwait(false))
+            {
+                _opened = null;
+                return new ProjectionStep.Overtaken(from);
             }
 
             var page = await _tail.ReadAsync(from, cancellationToken).ConfigureAwait(false);
@@ -55,7 +79,7 @@ public sealed class ProjectionRunner<TRow>
                 return new ProjectionStep.AtHead(from);
             }
 
-            var step = await FoldAsync(page, page.Events.Count, cancellationToken).ConfigureAwait(false);
+            var step = await FoldAsync(page, page.Events.Count, poison, cancellationToken).ConfigureAwait(false);
             if (step is ProjectionStep.Poisoned or ProjectionStep.Unknown)
             {
                 // By the next step somebody may have said that the event is to be passed over.
@@ -79,22 +103,55 @@ public sealed class ProjectionRunner<TRow>
         }
 
         _indexed = false;
-        _skipped = [.. from s in await _table.ReadSkippedAsync(cancellationToken).ConfigureAwait(false) select s.Position];
+        _skipped = await ReadSkippedAsync(cancellationToken).ConfigureAwait(false);
+        _parked = new ParkedRows(await _table.ReadParkedAsync(_slice, cancellationToken).ConfigureAwait(false));
         var head = (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
         return position <= head
             ? opened
             : throw new LogMisconfiguredException($"The view table {_projection.View.Table}, slice {_slice}, was folded up to position {position}, but the log ends at {head}: the log went back, as from a backup. Rebuild the view.");
     }
 
+    /// <summary>Tries each parked row again, in a transaction of its own. False: another runner has the slice.</summary>
+    private async Task<bool> RetryAsync(CancellationToken cancellationToken)
+    {
+        _retries = false;
+        if (_parked.Count == 0)
+        {
+            return true;
+        }
+
+        var opened = _opened!;
+        _skipped = await ReadSkippedAsync(cancellationToken).ConfigureAwait(false);
+        foreach (var waiting in (await _table.ReadParkedAsync(_slice, cancellationToken).ConfigureAwait(false)).GroupBy(p => p.Key, StringComparer.Ordinal))
+        {
+            if (await ParkedRows.RetryAsync(_projection, _slice, _table, _tail, [.. waiting], _skipped, cancellationToken).ConfigureAwait(false) is not { } retried)
+            {
+                continue;
+            }
+
+            var commit = new ViewCommit<TRow>(_slice, opened.Edition, opened.Position, opened.Position, retried.Change is { } change ? [change] : [], []) { Unparked = [waiting.Key], Parked = retried.Left };
+            if (!await _table.CommitAsync(commit, cancellationToken).ConfigureAwait(false))
+            {
+                return false;
+            }
+        }
+
+        _parked = new ParkedRows(await _table.ReadParkedAsync(_slice, cancellationToken).ConfigureAwait(false));
+        return true;
+    }
+
+    private async Task<HashSet<LogPosition>> ReadSkippedAsync(CancellationToken cancellationToken) =>
+        [.. from s in await _table.ReadSkippedAsync(cancellationToken).ConfigureAwait(false) select s.Position];
+
     /// <summary>Folds the first <paramref name="count"/> events of a page.</summary>
-    private async Task<ProjectionStep> FoldAsync(TailPage page, int count, CancellationToken cancellationToken)
+    private async Task<ProjectionStep> FoldAsync(TailPage page, int count, PoisonPolicy poison, CancellationToken cancellationToken)
     {
         try
         {
             var (events, missing) = Decode(page, count);
             return missing is { } unknown && unknown.Index == 0
                 ? new ProjectionStep.Unknown(page.After, unknown.Type)
-                : await CommitAsync(page.After, missing?.Index ?? count, events, cancellationToken).ConfigureAwait(false);
+                : await CommitAsync(page.After, missing?.Index ?? count, events, poison, cancellationToken).ConfigureAwait(false);
         }
         catch (ViewFoldException e) when (e.Recorded.Position == page.After + 1)
         {
@@ -103,20 +160,23 @@ public sealed class ProjectionRunner<TRow>
         catch (ViewFoldException e)
         {
             // What comes before the event is good: it is folded without it, and the next step begins at it.
-            return await FoldAsync(page, (int)(e.Recorded.Position.Value - page.After.Value - 1), cancellationToken).ConfigureAwait(false);
+            return await FoldAsync(page, (int)(e.Recorded.Position.Value - page.After.Value - 1), poison, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<ProjectionStep> CommitAsync(LogPosition from, int passed, List<DecodedEvent> events, CancellationToken cancellationToken)
+    private async Task<ProjectionStep> CommitAsync(LogPosition from, int passed, List<DecodedEvent> events, PoisonPolicy poison, CancellationToken cancellationToken)
     {
         var next = from + passed;
         var routes = new Dictionary<StreamId, ViewRoute?>();
         var steps = await _projection.RouteAsync(events, _slice, _table, routes, cancellationToken).ConfigureAwait(false);
         var before = steps.Count == 0 ? new Dictionary<string, TRow>() : await _table.ReadRowsAsync(steps.Select(s => s.Key).ToHashSet(StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
         var opened = _opened!;
-        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, Fold(steps, before), [.. routes.Select(r => new RouteChange(r.Key, r.Value))]);
+        var parked = new List<ParkedEvent>();
+        var rows = Fold(steps, before, poison == PoisonPolicy.Park ? from + 1 : null, parked);
+        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. routes.Select(r => new RouteChange(r.Key, r.Value))]) { Parked = parked };
         if (await _table.CommitAsync(commit, cancellationToken).ConfigureAwait(false))
         {
+            _parked.Add(parked);
             _opened = opened with { Position = next };
             return new ProjectionStep.Advanced(next, passed);
         }
@@ -125,16 +185,59 @@ public sealed class ProjectionRunner<TRow>
         return _opened is null ? new ProjectionStep.Gone() : new ProjectionStep.Overtaken(_opened.Position);
     }
 
-    private static List<RowChange<TRow>> Fold(List<RowStep<TRow>> steps, IReadOnlyDictionary<string, TRow> before)
+    /// <param name="steps">What the events do.</param>
+    /// <param name="before">The rows as the table has them.</param>
+    /// <param name="parksAt">The event whose row is parked where its fold refuses it; null: none is.</param>
+    /// <param name="parked">Gets the events that wait for parked rows.</param>
+    private List<RowChange<TRow>> Fold(List<RowStep<TRow>> steps, IReadOnlyDictionary<string, TRow> before, LogPosition? parksAt, List<ParkedEvent> parked)
     {
         var rows = new Dictionary<string, RowChange<TRow>>(steps.Count, StringComparer.Ordinal);
+        var waiting = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var step in steps)
         {
+            if (IsParked(step, waiting))
+            {
+                parked.Add(new ParkedEvent(step.Key, step.Recorded.Position, null));
+                continue;
+            }
+
             var row = rows.TryGetValue(step.Key, out var changed) ? changed.Row : before.GetValueOrDefault(step.Key);
-            rows[step.Key] = ViewFoldException.Guard(step.Recorded, () => new RowChange<TRow>(step.Key, step.Apply(row), step.Recorded.Position), step.Key);
+            try
+            {
+                rows[step.Key] = ViewFoldException.Guard(step.Recorded, () => new RowChange<TRow>(step.Key, step.Apply(row), step.Recorded.Position), step.Key);
+            }
+            catch (ViewFoldException e) when (step.Recorded.Position == parksAt && _parked.Count < ParkedEvent.MaxRows)
+            {
+                waiting[step.Key] = 1;
+                parked.Add(new ParkedEvent(step.Key, step.Recorded.Position, e.Message));
+            }
         }
 
         return [.. rows.Values];
+    }
+
+    /// <summary>Whether the row stands still already; the event is counted to those that wait for it.</summary>
+    /// <exception cref="ViewFoldException">Too many wait.</exception>
+    private bool IsParked(RowStep<TRow> step, Dictionary<string, int> waiting)
+    {
+        if (_parked.Count == 0 && waiting.Count == 0)
+        {
+            return false;
+        }
+
+        var before = waiting.TryGetValue(step.Key, out var counted) ? counted : _parked.Waiting(step.Key);
+        if (before == 0)
+        {
+            return false;
+        }
+
+        if (before >= ParkedEvent.MaxWaiting)
+        {
+            throw ViewFoldException.Of(step.Recorded, new InvalidOperationException($"The row '{step.Key}' is parked, and {before} events wait for it, the most allowed."));
+        }
+
+        waiting[step.Key] = before + 1;
+        return true;
     }
 
     /// <summary>The events that the view reads and does not pass over, up to the first that this program does not know.</summary>

@@ -39,6 +39,9 @@ public enum ProjectionState
 /// <param name="Since">When the state began.</param>
 public sealed record ProjectionStatus(ViewId View, Slice Slice, ProjectionState State, LogPosition Position, LogPosition Head, string? Fault, LogPosition FaultAt, int Attempts, DateTimeOffset Since)
 {
+    /// <summary>How many rows stand still at an event that their fold refuses, while the slice goes on. Where nothing else is at fault, <see cref="Fault"/> and <see cref="FaultAt"/> are those of the first.</summary>
+    public int Parked { get; init; }
+
     /// <summary>How many events the rows are behind the head.</summary>
     public long Behind => Math.Max(0, Head.Value - Position.Value);
 }

@@ -19,13 +19,14 @@ public static class ViewComparison
     /// <param name="projection">The view.</param>
     /// <param name="slices">Into how many slices its table is divided.</param>
     /// <param name="skipped">The events that the view passes over.</param>
+    /// <param name="poison">What it does at an event that its fold refuses.</param>
     /// <param name="reader">What reads the table.</param>
     /// <param name="tail">The log.</param>
     /// <param name="time">The clock of the waits for rows that lag.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="LogUnavailableException">Log or table could not answer.</exception>
-    /// <exception cref="ViewFoldException">The fold refuses an event, so there is nothing to compare with.</exception>
-    public static async Task<ViewComparisonReport> RunAsync<TRow>(Projection<TRow> projection, int slices, IReadOnlyCollection<SkippedEvent> skipped, IViewReader<TRow> reader, LogTail tail, TimeProvider time, CancellationToken cancellationToken)
+    /// <exception cref="ViewFoldException">The fold refuses an event for which no row alone can be parked, so there is nothing to compare with.</exception>
+    public static async Task<ViewComparisonReport> RunAsync<TRow>(Projection<TRow> projection, int slices, IReadOnlyCollection<SkippedEvent> skipped, PoisonPolicy poison, IViewReader<TRow> reader, LogTail tail, TimeProvider time, CancellationToken cancellationToken)
         where TRow : class
     {
         ArgumentNullException.ThrowIfNull(projection);
@@ -39,7 +40,7 @@ public static class ViewComparison
             await fold.SkipAsync(e, cancellationToken).ConfigureAwait(false);
         }
 
-        var position = await FoldAsync(projection, fold, tail, cancellationToken).ConfigureAwait(false);
+        var position = await FoldAsync(projection, poison, fold, tail, cancellationToken).ConfigureAwait(false);
         var expected = fold.Rows.ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
         var doubtful = new HashSet<string>(expected.Keys, StringComparer.Ordinal);
         var rows = 0L;
@@ -68,13 +69,13 @@ public static class ViewComparison
         return new ViewComparisonReport(projection.View, position, rows, differences);
     }
 
-    private static async Task<LogPosition> FoldAsync<TRow>(Projection<TRow> projection, InMemoryViewTable<TRow> table, LogTail tail, CancellationToken cancellationToken)
+    private static async Task<LogPosition> FoldAsync<TRow>(Projection<TRow> projection, PoisonPolicy poison, InMemoryViewTable<TRow> table, LogTail tail, CancellationToken cancellationToken)
         where TRow : class
     {
         var runner = new ProjectionRunner<TRow>(projection, Slice.Whole, table, tail);
         while (true)
         {
-            switch (await runner.StepAsync(cancellationToken).ConfigureAwait(false))
+            switch (await runner.StepAsync(poison, cancellationToken).ConfigureAwait(false))
             {
                 case ProjectionStep.Advanced:
                     break;

@@ -55,8 +55,9 @@ public static class EventSourcingHosting
     /// <param name="silo">The silo builder.</param>
     /// <param name="projection">The view and its fold.</param>
     /// <param name="slices">Into how many shares its rows are divided, 1 to <see cref="Slice.MaxCount"/>. It is kept with the table: another number needs a new version of the view.</param>
+    /// <param name="poison">What is done at an event that the fold refuses at every try.</param>
     /// <typeparam name="TRow">The class of a row.</typeparam>
-    public static ISiloBuilder AddView<TRow>(this ISiloBuilder silo, Projection<TRow> projection, int slices = 1)
+    public static ISiloBuilder AddView<TRow>(this ISiloBuilder silo, Projection<TRow> projection, int slices = 1, PoisonPolicy poison = PoisonPolicy.Stop)
         where TRow : class
     {
         ArgumentNullException.ThrowIfNull(silo);
@@ -65,6 +66,7 @@ public static class EventSourcingHosting
         silo.Services.AddSingleton<RegisteredView>(provider => new RegisteredView<TRow>(
             projection,
             slices,
+            poison,
             provider.GetRequiredService<IViewStore>(),
             provider.GetRequiredService<LogTail>(),
             provider.GetRequiredService<IOptions<ProjectionOptions>>().Value,

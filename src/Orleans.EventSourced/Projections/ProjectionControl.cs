@@ -26,7 +26,7 @@ public sealed class ProjectionControl
         from slice in Enumerable.Range(0, view.Slices)
         select ReportAsync(view, slice));
 
-    /// <summary>Lets a slice that stands still at an event, or waits before its next try, try again at once.</summary>
+    /// <summary>Lets a slice that stands still at an event, or waits before its next try, try again at once, and its parked rows too.</summary>
     /// <exception cref="ArgumentException">This program has no such view or slice.</exception>
     public Task ResumeAsync(ViewId view, int slice)
     {
@@ -37,7 +37,7 @@ public sealed class ProjectionControl
     }
 
     /// <summary>
-    /// Passes over the event that slices of the view stand at, and lets them go on. The event stays in the log, and other views read it; this version of this view never does, nor does a table of it
+    /// Passes over the event that slices of the view, or parked rows, stand at, and lets them go on. The event stays in the log, and other views read it; this version of this view never does, nor does a table of it
     /// that is folded anew. What was decided is kept: <see cref="ListSkippedAsync"/>.
     /// </summary>
     /// <param name="view">The view and its version.</param>
@@ -53,10 +53,12 @@ public sealed class ProjectionControl
         var registered = Registered(view);
         var skipped = new SkippedEvent(position, reason, actor, _time.GetUtcNow());
         var known = await registered.ReadSkippedAsync(cancellationToken);
-        var standing = (await Task.WhenAll(Enumerable.Range(0, registered.Slices).Select(s => ReportAsync(registered, s)))).Where(r => r.Status.FaultAt == position).ToList();
+        var parkedIn = from p in await registered.ReadParkedAsync(cancellationToken) where p.Position == position && p.Fault is not null select Slice.Of(p.Key, registered.Slices).Index;
+        var stopped = from r in await Task.WhenAll(Enumerable.Range(0, registered.Slices).Select(s => ReportAsync(registered, s))) where r.Status.FaultAt == position select r.Status.Slice.Index;
+        var standing = parkedIn.Union(stopped).ToList();
         if (standing.Count == 0 && known.All(k => k.Position != position))
         {
-            throw new LogRequestRefusedException($"No slice of view {view} stands at position {position}; only an event that the view cannot fold can be skipped.");
+            throw new LogRequestRefusedException($"No slice or row of view {view} stands at position {position}; only an event that the view cannot fold can be skipped.");
         }
 
         if (known.Count >= MaxSkipped)
@@ -65,8 +67,13 @@ public sealed class ProjectionControl
         }
 
         await registered.SkipAsync(skipped, cancellationToken);
-        await Task.WhenAll(standing.Select(s => ResumeAsync(view, s.Status.Slice.Index)));
+        await Task.WhenAll(standing.Select(s => ResumeAsync(view, s)));
     }
+
+    /// <summary>The events that wait for parked rows of a view, by slice, key and position; of each row the first is the one that its fold refuses.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    public Task<IReadOnlyList<ParkedEvent>> ListParkedAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).ReadParkedAsync(cancellationToken);
 
     /// <summary>The events that a view passes over, by position.</summary>
     /// <exception cref="ArgumentException">This program has no such view.</exception>
@@ -85,7 +92,7 @@ public sealed class ProjectionControl
     {
         var report = await _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice)).GetStatusAsync();
         var status = new ProjectionStatus(
-            view.View, new Slice(slice, view.Slices), report.State, new LogPosition(report.Position), new LogPosition(report.Head), report.Fault, new LogPosition(report.FaultAt), report.Attempts, report.Since);
+            view.View, new Slice(slice, view.Slices), report.State, new LogPosition(report.Position), new LogPosition(report.Head), report.Fault, new LogPosition(report.FaultAt), report.Attempts, report.Since) { Parked = report.Parked };
         return new SliceReport(status, report.Silo);
     }
 }

@@ -16,7 +16,7 @@ internal interface IProjectionGrain : IGrainWithStringKey
     [Alias("GetStatus"), AlwaysInterleave]
     Task<ProjectionReport> GetStatusAsync();
 
-    /// <summary>Tries again at once what it stands still at or waits for.</summary>
+    /// <summary>Tries again at once what it, or a parked row, stands still at or waits for.</summary>
     [Alias("Resume")]
     Task ResumeAsync();
 
@@ -35,7 +35,8 @@ internal sealed record ProjectionReport(
     [property: Id(4)] long FaultAt,
     [property: Id(5)] int Attempts,
     [property: Id(6)] DateTimeOffset Since,
-    [property: Id(7)] SiloAddress Silo);
+    [property: Id(7)] SiloAddress Silo,
+    [property: Id(8)] int Parked);
 
 /// <summary>Thin: the loop runs beside it on the thread pool, so that folding does not hold up the grain's turns.</summary>
 [GrainType("es-projection"), PreferLocalPlacement, KeepAlive]
@@ -67,7 +68,7 @@ internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpo
     public Task<ProjectionReport> GetStatusAsync()
     {
         var s = _loop!.Status;
-        return Task.FromResult(new ProjectionReport(s.State, s.Position.Value, s.Head.Value, s.Fault, s.FaultAt.Value, s.Attempts, s.Since, silo.SiloAddress));
+        return Task.FromResult(new ProjectionReport(s.State, s.Position.Value, s.Head.Value, s.Fault, s.FaultAt.Value, s.Attempts, s.Since, silo.SiloAddress, s.Parked));
     }
 
     public Task ResumeAsync()

@@ -38,6 +38,9 @@ internal abstract class RegisteredView(ViewId view, int slices) : IKept
     /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
     public abstract Task<ViewAnswer<ViewRows>> QueryAsync(RowQuery query);
 
+    /// <summary>The events that wait for parked rows, by slice, key and position.</summary>
+    public abstract Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken);
+
     /// <summary>Keeps that the view passes over an event; false: it does already.</summary>
     public abstract Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken);
 
@@ -59,7 +62,7 @@ internal sealed class BuiltView(RegisteredView view) : IKept
 }
 
 /// <summary>The same, with the class of its rows.</summary>
-internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slices, IViewStore store, LogTail tail, ProjectionOptions options, TimeProvider time, ILoggerFactory loggers)
+internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slices, PoisonPolicy poison, IViewStore store, LogTail tail, ProjectionOptions options, TimeProvider time, ILoggerFactory loggers)
     : RegisteredView(projection.View, slices)
     where TRow : class
 {
@@ -69,7 +72,7 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
     public override IViewEditions Editions { get; } = store.Editions<TRow>();
 
     public override ProjectionLoop Loop(Slice slice, ViewRole role, Action<ProjectionStatus>? changed) =>
-        new ProjectionLoop<TRow>(projection, slice, store.Table<TRow>(role), tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed);
+        new ProjectionLoop<TRow>(projection, slice, store.Table<TRow>(role), tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed, poison);
 
     public override async Task<IReadOnlyList<LogPosition>> ReadCheckpointsAsync() =>
         [.. from c in await store.ReadCheckpointsAsync(CancellationToken.None).ConfigureAwait(false) where c.View == View && c.Role == ViewRole.Live orderby c.Slice.Index select c.Position];
@@ -86,12 +89,23 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
         return new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(Shown)], next), reflects.Value);
     }
 
+    public override async Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken)
+    {
+        var parked = new List<ParkedEvent>();
+        for (var i = 0; i < Slices; i++)
+        {
+            parked.AddRange(await _table.ReadParkedAsync(new Slice(i, Slices), cancellationToken).ConfigureAwait(false));
+        }
+
+        return parked;
+    }
+
     public override Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => _table.SkipAsync(skipped, cancellationToken);
 
     public override Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => _table.ReadSkippedAsync(cancellationToken);
 
     public override async Task<ViewComparisonReport> CompareAsync(ViewRole role, CancellationToken cancellationToken) =>
-        await ViewComparison.RunAsync(projection, Slices, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), store.Reader<TRow>(role), tail, time, cancellationToken).ConfigureAwait(false);
+        await ViewComparison.RunAsync(projection, Slices, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), poison, store.Reader<TRow>(role), tail, time, cancellationToken).ConfigureAwait(false);
 
     private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }

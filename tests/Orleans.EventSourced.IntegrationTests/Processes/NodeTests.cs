@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Net;
+using System.Text.Json;
+using Npgsql;
 using Orleans.EventSourced.IntegrationTests.Grains;
+using Orleans.EventSourced.IntegrationTests.Log;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Xunit;
 
@@ -49,6 +52,41 @@ public sealed class NodeTests(PostgresFixture postgres) : IDisposable
         var import = await HostProcess.RunToEndAsync(_folder, eventlog, "generate", "200", "--json");
         Assert.True(import.Code == 0, import.Errors);
         Assert.True((await two.GetAsync("/fines/G200")).GetProperty("version").GetInt32() > 0);
+    }
+
+    [Fact]
+    public async Task an_event_that_no_view_can_fold_turns_the_health_red_with_the_reason_and_stops_nothing_else()
+    {
+        var eventlog = await postgres.CreateDatabaseAsync();
+        await using var node = await HostProcess.ServeAsync(_folder, eventlog);
+        await node.PostAsync("/fines", Issue("a"));
+        await node.PostAsync("/fines", Issue("b"));
+        await using (var connection = await PostgresLaws.ConnectAsync(eventlog, null))
+        {
+            await using var damage = new NpgsqlCommand(
+                """call es.append(array['fine/a'], array[-1], array[1], array[null]::text[], array[gen_random_uuid()], array['payment-received'], array[1]::smallint[], array['{"amount":"?"}'::bytea], array['{}'::bytea], null, null, null, null)""", connection);
+            await damage.ExecuteNonQueryAsync();
+        }
+
+        var text = "";
+        await Eventually.Async("red health", async () =>
+        {
+            using var health = await node.Http.GetAsync("/health");
+            text = await health.Content.ReadAsStringAsync();
+            return health.StatusCode == HttpStatusCode.ServiceUnavailable;
+        });
+        var views = JsonDocument.Parse(text).RootElement.GetProperty("checks").GetProperty("views");
+        Assert.Equal("Unhealthy", views.GetProperty("status").GetString());
+        Assert.Contains("stands still at position 2", views.GetProperty("description").GetString(), StringComparison.Ordinal);
+        Assert.Contains("'fine/a', version 2, event type 'payment-received'", views.GetProperty("description").GetString(), StringComparison.Ordinal);
+
+        Assert.Equal(HttpStatusCode.OK, (await node.PostAsync("/fines/b/payments", new { amount = 35.5 })).StatusCode);
+        Assert.True((await node.GetAsync("/fines/b")).GetProperty("settled").GetBoolean());
+        Assert.Equal(2, (await node.GetAsync("/views/fine_summary/b")).GetProperty("position").GetInt64());
+        using var late = await node.Http.GetAsync("/views/fine_summary/b?after=4&wait=1");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, late.StatusCode);
+        using var alive = await node.Http.GetAsync("/alive");
+        Assert.Equal(HttpStatusCode.OK, alive.StatusCode);
     }
 
     private static object Issue(string id) => new { fineId = id, amount = 35.5, article = 157, points = 0, vehicleClass = "A", officer = "561" };

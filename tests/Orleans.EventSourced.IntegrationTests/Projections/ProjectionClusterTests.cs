@@ -101,6 +101,39 @@ public sealed class ProjectionClusterTests
     }
 
     [Fact]
+    public async Task by_policy_a_poisoned_event_parks_its_row_only_and_the_row_goes_on_when_it_is_skipped()
+    {
+        await using var node = await StartAsync(slices: 2, poison: PoisonPolicy.Park);
+        var (control, view) = (node.Services.GetRequiredService<ProjectionControl>(), new ViewId("counter", 1));
+        await AddAsync(node, 20);
+        var before = (await node.Log.ReadHeadAsync(CancellationToken.None)).Position;
+        await node.Grains.GetGrain<ICounterGrain>("c0").AddAsync(CounterRow.Poison);
+        await AddAsync(node, 20);
+        await HoldsAsync(39);
+        var all = (await control.ListAsync()).Select(s => s.Status).ToList();
+        Assert.All(all, s => Assert.Equal((ProjectionState.Live, 0L), (s.State, s.Behind)));
+        var (slice, poison) = (Assert.Single(all, s => s.Parked == 1), before + 1);
+        Assert.Equal((Slice.Of("c0", 2), poison), (slice.Slice, slice.FaultAt));
+        Assert.Contains("This is poison.", slice.Fault, StringComparison.Ordinal);
+        var waiting = await control.ListParkedAsync(view, CancellationToken.None);
+        Assert.Equal((2, poison, "c0", null), (waiting.Count, waiting[0].Position, waiting[1].Key, waiting[1].Fault));
+
+        var grain = node.Grains.GetGrain<IViewQueryGrain>("counter");
+        var head = (await node.Log.ReadHeadAsync(CancellationToken.None)).Position.Value;
+        Assert.Equal((new CounterRow(1), before.Value), Assert.IsType<ViewAnswer<ViewRow?>>(await grain.GetAsync("c0", new Consistency.Eventual())) is var c0 ? (c0.Value!.Row, c0.Reflects) : default);
+        Assert.Equal(new ViewBehind<ViewRow?>(before.Value, head), await grain.GetAsync("c0", new Consistency.AtLeast(head, TimeSpan.FromSeconds(1))));
+        Assert.Equal(new CounterRow(2), Assert.IsType<ViewAnswer<ViewRow?>>(await grain.GetAsync("c1", new Consistency.AtLeast(head, TimeSpan.FromSeconds(5)))).Value!.Row);
+        Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
+
+        await Assert.ThrowsAsync<LogRequestRefusedException>(() => control.SkipAsync(view, waiting[1].Position, "it only waits", null, CancellationToken.None));
+        await control.SkipAsync(view, poison, "a test of poison", "ops", CancellationToken.None);
+        await HoldsAsync(40);
+        await Eventually.Async("nothing is parked", async () => (await control.ListAsync()).All(s => s.Status is { Parked: 0, Fault: null }));
+        Assert.Equal(new CounterRow(2), Assert.IsType<ViewAnswer<ViewRow?>>(await grain.GetAsync("c0", new Consistency.AtLeast(head, TimeSpan.FromSeconds(5)))).Value!.Row);
+        Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
+    }
+
+    [Fact]
     public async Task a_silo_that_defers_its_views_folds_them_when_it_is_told_and_only_those_that_no_other_keeps()
     {
         await using var loader = await StartAsync(slices: 4, defers: true);
@@ -126,7 +159,7 @@ public sealed class ProjectionClusterTests
 
     private Task HoldsAsync(int total) => Eventually.Async($"{total} in the rows", () => Task.FromResult(_views.Kept.Rows.Values.Sum(r => r.Row.Total) == total));
 
-    private Task<TestNode> StartAsync(int slices, TestNode? beside = null, bool defers = false) => TestNode.StartAsync(
+    private Task<TestNode> StartAsync(int slices, TestNode? beside = null, bool defers = false, PoisonPolicy poison = PoisonPolicy.Stop) => TestNode.StartAsync(
         services =>
         {
             services.AddSingleton<IEventLog>(_ => _log);
@@ -135,7 +168,7 @@ public sealed class ProjectionClusterTests
             services.Configure<EventSourcingOptions>(o => o.DefersViews = defers);
         },
         beside: beside,
-        views: silo => silo.AddView(Projection.Of<CounterRow, CounterEvent>(), slices));
+        views: silo => silo.AddView(Projection.Of<CounterRow, CounterEvent>(), slices, poison));
 }
 
 /// <summary>One row a counter.</summary>
@@ -182,6 +215,8 @@ internal sealed class StoppableViews : IViewStore
         public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
 
         public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
+
+        public Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(Slice slice, CancellationToken cancellationToken) => inner.ReadParkedAsync(slice, cancellationToken);
 
         public Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
 

@@ -89,8 +89,8 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
 
         Assert.Equal((3L, null), ((await SeeAsync(s => s.State == ProjectionState.Live)).Position.Value, loop.Status.Fault));
         Assert.Equal(5, table.Rows["a"].Row.Balance);
-        Assert.True((await ViewComparison.RunAsync(Accounts, 1, [skipped], table, _tail, _time, CancellationToken.None)).IsEqual);
-        await Assert.ThrowsAsync<ViewFoldException>(() => ViewComparison.RunAsync(Accounts, 1, [], table, _tail, _time, CancellationToken.None));
+        Assert.True((await ViewComparison.RunAsync(Accounts, 1, [skipped], PoisonPolicy.Stop, table, _tail, _time, CancellationToken.None)).IsEqual);
+        await Assert.ThrowsAsync<ViewFoldException>(() => ViewComparison.RunAsync(Accounts, 1, [], PoisonPolicy.Stop, table, _tail, _time, CancellationToken.None));
     }
 
     [Fact]
@@ -171,6 +171,8 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
         public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
 
         public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
+
+        public Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(Slice slice, CancellationToken cancellationToken) => inner.ReadParkedAsync(slice, cancellationToken);
 
         public InMemoryViewTable<AccountRow> Inner => inner;
 

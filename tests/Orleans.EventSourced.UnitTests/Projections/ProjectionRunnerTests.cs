@@ -238,6 +238,8 @@ public sealed class ProjectionRunnerTests
 
         public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
 
+        public Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(Slice slice, CancellationToken cancellationToken) => inner.ReadParkedAsync(slice, cancellationToken);
+
         private int _commits;
 
         public int Lost { get; private set; }

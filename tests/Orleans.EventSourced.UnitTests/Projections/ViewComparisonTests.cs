@@ -86,7 +86,7 @@ public sealed class ViewComparisonTests
         await Assert.ThrowsAsync<ViewFoldException>(CompareAsync);
     }
 
-    private Task<ViewComparisonReport> CompareAsync() => ViewComparison.RunAsync(Branches, 1, [], _table, _bank.Tail(), TimeProvider.System, CancellationToken.None);
+    private Task<ViewComparisonReport> CompareAsync() => ViewComparison.RunAsync(Branches, 1, [], PoisonPolicy.Stop, _table, _bank.Tail(), TimeProvider.System, CancellationToken.None);
 
     private async Task ToHeadAsync()
     {
