@@ -92,7 +92,8 @@ public sealed class ProjectionControl
     {
         var report = await _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice)).GetStatusAsync();
         var status = new ProjectionStatus(
-            view.View, new Slice(slice, view.Slices), report.State, new LogPosition(report.Position), new LogPosition(report.Head), report.Fault, new LogPosition(report.FaultAt), report.Attempts, report.Since) { Parked = report.Parked };
+            view.View, new Slice(slice, view.Slices), report.State, new LogPosition(report.Position), new LogPosition(report.Head), report.Fault, new LogPosition(report.FaultAt), report.Attempts, report.Since)
+        { Parked = report.Parked };
         return new SliceReport(status, report.Silo);
     }
 }
