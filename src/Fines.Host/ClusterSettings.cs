@@ -1,13 +1,17 @@
 using System.Net;
 using System.Net.Sockets;
+using Orleans.EventSourced.Core.Projections;
 
 namespace Fines.Host;
 
-/// <summary>The node's place in its cluster, from the section <c>Orleans</c> of the configuration.</summary>
+/// <summary>The node's place in its cluster, from the section <c>Orleans</c> of the configuration, and what all nodes of a cluster have in common.</summary>
 internal sealed record ClusterSettings(string ClusterId, string ServiceId, IPAddress AdvertisedAddress, int SiloPort, int GatewayPort)
 {
     private const int DefaultSiloPort = 11_111;
     private const int DefaultGatewayPort = 30_000;
+
+    /// <summary>Into how many shares the rows of each view are divided, which as many runners on all nodes keep; 1 to <see cref="Slice.MaxCount"/>.</summary>
+    public int ViewSlices { get; init; } = 1;
 
     /// <summary>In a container other nodes come from outside; on the loopback address nobody does.</summary>
     public bool ListenOnAnyAddress => !IPAddress.IsLoopback(AdvertisedAddress);
@@ -20,11 +24,17 @@ internal sealed record ClusterSettings(string ClusterId, string ServiceId, IPAdd
             section["ServiceId"] ?? "fines",
             Address(section["AdvertisedIP"]),
             section.GetValue("SiloPort", DefaultSiloPort),
-            section.GetValue("GatewayPort", DefaultGatewayPort));
+            section.GetValue("GatewayPort", DefaultGatewayPort))
+        {
+            ViewSlices = Slices(configuration.GetValue("Fines:ViewSlices", 1)),
+        };
     }
 
     /// <summary>The same, on ports that are free now: for a verb that joins for the time of its work.</summary>
     public ClusterSettings OnFreePorts() => this with { SiloPort = FreePort(), GatewayPort = FreePort() };
+
+    private static int Slices(int count) =>
+        count is >= 1 and <= Slice.MaxCount ? count : throw new InvalidOperationException($"Fines:ViewSlices is {count}; allowed are 1 to {Slice.MaxCount}.");
 
     private static IPAddress Address(string? text)
     {

@@ -66,7 +66,7 @@ internal static class Node
     {
         store.Configure(silo, cluster);
         silo.AddEventSourcing(o => o.EventTypes = FineEventTypes.Map);
-        silo.AddFineViews();
+        silo.AddFineViews(cluster.ViewSlices);
         silo.Configure<ClusterMembershipOptions>(o =>
         {
             // A node that is killed is declared dead within two seconds, and a node that starts does not wait for one that wrote its last sign of life six seconds ago.

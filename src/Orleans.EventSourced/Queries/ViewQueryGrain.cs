@@ -45,13 +45,10 @@ internal sealed class ViewQueryGrain(RegisteredViews views, Checkpoints checkpoi
                 return new BeyondTheLog<T>(head.Value);
             }
 
-            if (!await checkpoints.WaitAsync(view, slices(view), new LogPosition(wanted), atMost, CancellationToken.None))
-            {
-                return new ViewBehind<T>((await read(view)).Reflects, tail.Head.Value);
-            }
+            await checkpoints.WaitAsync(view, slices(view), new LogPosition(wanted), atMost, CancellationToken.None);
         }
 
-        // What this silo knows of the checkpoints may be of a table that was dropped and is filled anew: the rows themselves have the last word.
+        // The rows themselves have the last word: they may have come as far after the wait, and what this silo knows of the checkpoints may be of a table that was dropped and is filled anew.
         var answer = await read(view);
         return consistency is Consistency.AtLeast(var least, _) && answer.Reflects < least ? new ViewBehind<T>(answer.Reflects, tail.Head.Value) : answer;
     }

@@ -52,7 +52,7 @@ public sealed class HostProcess : IAsyncDisposable
         return host;
     }
 
-    /// <summary>Starts a verb.</summary>
+    /// <summary>Starts a verb. An argument like <c>Fines__ViewSlices=4</c> is a variable of its environment.</summary>
     public static HostProcess Run(TestFolder folder, string? eventlog, params string[] arguments) => new(Start(folder, eventlog, arguments, LoopbackPort.Free()), new Uri("http://127.0.0.1:1"));
 
     /// <summary>Runs a verb to its end.</summary>
@@ -126,7 +126,14 @@ public sealed class HostProcess : IAsyncDisposable
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Fines.Host.dll"));
         foreach (var argument in arguments)
         {
-            start.ArgumentList.Add(argument);
+            if (argument.Split('=') is [var name, var value] && name.Contains("__", StringComparison.Ordinal))
+            {
+                start.Environment[name] = value;
+            }
+            else
+            {
+                start.ArgumentList.Add(argument);
+            }
         }
 
         start.Environment["Orleans__SiloPort"] = silo.ToString(null, null);

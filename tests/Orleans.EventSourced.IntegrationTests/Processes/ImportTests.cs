@@ -45,10 +45,13 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
             await AssertPublishedBySqlAsync(eventlog);
         }
 
-        var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json");
+        // The second run meets no views any more, and folds them again in four slices.
+        await DropViewsAsync(eventlog);
+        var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json", "Fines__ViewSlices=4");
         AssertPublished(JsonDocument.Parse(second.Output).RootElement, alreadyThere: 561_470);
+        await AssertPublishedBySqlAsync(eventlog);
 
-        await using var node = await HostProcess.ServeAsync(_folder, eventlog);
+        await using var node = await HostProcess.ServeAsync(_folder, eventlog, null, null, "Fines__ViewSlices=4");
         var paid = await node.GetAsync("/fines/A10000");
         Assert.Equal(("87.00", "87.00", 5), (paid.GetProperty("due").GetString(), paid.GetProperty("paid").GetString(), paid.GetProperty("version").GetInt32()));
         var open = await node.GetAsync("/fines/N99970");
@@ -201,6 +204,25 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
             }
 
             Assert.Equal((figure.Name, figure.Value.ToString()), (figure.Name, actual.GetProperty(figure.Name).ToString()));
+        }
+    }
+
+    private async Task DropViewsAsync(string? eventlog)
+    {
+        if (eventlog is null)
+        {
+            foreach (var file in Directory.GetFiles(Path.Combine(_folder.Path, "data"), "eventlog-views.db*"))
+            {
+                File.Delete(file);
+            }
+
+            return;
+        }
+
+        await using var views = new PostgresViewStore(new PostgresOptions { ConnectionString = eventlog });
+        foreach (var view in (await views.ReadCheckpointsAsync(CancellationToken.None)).Select(c => c.View).Distinct())
+        {
+            Assert.True(await views.DropAsync(view, CancellationToken.None));
         }
     }
 

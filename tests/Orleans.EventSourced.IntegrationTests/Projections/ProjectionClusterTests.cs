@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.Grains;
 using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.Projections;
@@ -69,6 +70,44 @@ public sealed class ProjectionClusterTests
         Assert.All(waiting, w => Assert.False(w.IsCompleted));
         Assert.All(await Task.WhenAll(waiting), r => Assert.Equal(new ViewBehind<ViewRow?>(head, head + 1), r));
         Assert.Equal(new BeyondTheLog<ViewRow?>(head + 1), await grain.GetAsync("c0", new Consistency.AtLeast(head + 2, TimeSpan.FromSeconds(3))));
+    }
+
+    [Fact]
+    public async Task of_10_000_reads_behind_an_own_write_none_is_older_than_asked_and_none_waits_beyond_its_bound_while_the_views_lag()
+    {
+        await using var first = await StartAsync(slices: 4);
+        await using var second = await StartAsync(slices: 4, beside: first);
+        _views.Throttle = TimeSpan.FromMilliseconds(60);
+        var (answered, behind, left) = (0, 0, 10_000);
+        await Task.WhenAll(Enumerable.Range(0, 64).Select(n => Task.Run(async () =>
+        {
+            var random = new Random(n);
+            while (Interlocked.Decrement(ref left) >= 0)
+            {
+                var (writes, reads) = random.Next(2) == 0 ? (first, second) : (second, first);
+                var key = $"c{random.Next(200)}";
+                var mine = Assert.IsType<Accepted<CounterEvent>>(await writes.Grains.GetGrain<ICounterGrain>(key).AddAsync(1));
+                var patience = TimeSpan.FromMilliseconds(random.Next(4) == 0 ? 30 : 10_000);
+                var result = await reads.Grains.GetGrain<IViewQueryGrain>("counter").GetAsync(key, new Consistency.AtLeast(mine.Position, patience)).WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System);
+                switch (result)
+                {
+                    case ViewAnswer<ViewRow?>(var row, var reflects):
+                        // Each event of a counter adds 1, so its version is the least total that holds the own write.
+                        Assert.True(reflects >= mine.Position && ((CounterRow)row!.Row).Total >= mine.Version, $"{row} at {reflects} behind {mine}");
+                        Interlocked.Increment(ref answered);
+                        break;
+                    case ViewBehind<ViewRow?> late:
+                        Assert.True(late.Reflects < mine.Position, $"{late} behind {mine}");
+                        Interlocked.Increment(ref behind);
+                        break;
+                    case var other:
+                        Assert.Fail($"{other}");
+                        break;
+                }
+            }
+        })));
+        Assert.Equal(10_000, answered + behind);
+        Assert.True(answered > 5_000 && behind > 100, $"{answered} answered, {behind} behind: too few to mean anything");
     }
 
     [Fact]
@@ -194,6 +233,9 @@ internal sealed class StoppableViews : IViewStore
 
     public void Stop() => _stopped = true;
 
+    /// <summary>How long each commit of rows is held up.</summary>
+    public TimeSpan Throttle { get; set; }
+
     public IViewTable<TRow> Table<TRow>(ViewRole role = ViewRole.Live)
         where TRow : class => new StoppableTable<TRow>(this, _inner.Table<TRow>(role));
 
@@ -225,7 +267,10 @@ internal sealed class StoppableViews : IViewStore
         public Task<IReadOnlyDictionary<Core.Log.StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<Core.Log.StreamId> streams, CancellationToken cancellationToken) =>
             inner.ReadRoutesAsync(slice, streams, cancellationToken);
 
-        public Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken) =>
-            views._stopped ? throw new LogUnavailableException("The views are stopped.") : inner.CommitAsync(commit, cancellationToken);
+        public async Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken)
+        {
+            await Task.Delay(views.Throttle, TimeProvider.System, cancellationToken);
+            return views._stopped ? throw new LogUnavailableException("The views are stopped.") : await inner.CommitAsync(commit, cancellationToken);
+        }
     }
 }
