@@ -42,6 +42,7 @@ internal static class Node
         builder.UseOrleans(silo =>
         {
             ConfigureSilo(silo, store, cluster);
+            silo.AddFineMutations();
             if (builder.Configuration.GetValue("Fines:AddsPenalties", true))
             {
                 silo.AddFineDeadlines();
@@ -53,6 +54,7 @@ internal static class Node
         app.UseStatusCodePages();
         app.MapFineApi();
         app.MapViews();
+        app.MapSessions();
         await app.StartAsync();
         Console.WriteLine($"Store: {description}");
         Console.WriteLine($"Silo: {cluster.AdvertisedAddress}:{cluster.SiloPort}, cluster {cluster.ClusterId}");

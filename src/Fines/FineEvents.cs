@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Mutations;
 
 namespace Fines;
 
@@ -106,6 +107,7 @@ public static class FineEventTypes
     /// <summary>All of them. Version 1 of <c>fine-issued</c> had its amount as a JSON number and no dismissal.</summary>
     public static EventTypeMap Map { get; } = new EventTypeMap.Builder()
         .AddFamily<FineEvent>(FineEventJson.Default.Options)
+        .AddSessionEvents()
         .Upcast("fine-issued", 1, json =>
         {
             json["dismissal"] ??= "NIL";

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Hosting;
+using Orleans.EventSourced.Mutations;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Sqlite;
@@ -33,6 +34,7 @@ public sealed class TestNode : IAsyncDisposable
     public static EventTypeMap Types { get; } = new EventTypeMap.Builder()
         .AddFamily<LedgerEvent>(System.Text.Json.JsonSerializerOptions.Web)
         .AddFamily<CounterEvent>(System.Text.Json.JsonSerializerOptions.Web)
+        .AddSessionEvents()
         .Build();
 
     public static Task<TestNode> StartAsync(string path) => StartAsync(services => services.AddSqliteEventLog(o => o.Path = path));

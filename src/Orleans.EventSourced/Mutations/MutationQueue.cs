@@ -1,0 +1,79 @@
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Events;
+using StreamId = Orleans.EventSourced.Core.Log.StreamId;
+
+namespace Orleans.EventSourced.Mutations;
+
+/// <summary>
+/// The queues of requests for mutations, one a session. A request is durable when it is answered, executed in the order of its session, once, and its fate is recorded; whether its
+/// client waits or not. Safe for concurrent use.
+/// </summary>
+public sealed class MutationQueue
+{
+    private readonly RegisteredMutations _mutations;
+    private readonly IGrainFactory _grains;
+
+    internal MutationQueue(RegisteredMutations mutations, IGrainFactory grains) => (_mutations, _grains) = (mutations, grains);
+
+    /// <summary>Asks for a mutation.</summary>
+    /// <param name="session">The session: any name that can be a stream's key.</param>
+    /// <param name="target">The key of the entity.</param>
+    /// <param name="command">A command of a registered class.</param>
+    /// <param name="context">Who asks and why; its command id becomes the mutation's. A named one that is sent again is the same mutation.</param>
+    /// <returns>The mutation as it is now, or why the session does not take it.</returns>
+    /// <exception cref="ArgumentException">The session or target can be no key, or the command's class is not registered by <c>AddMutation</c>.</exception>
+    /// <exception cref="Core.Log.LogException">The log is unavailable or overloaded, or it is unknown whether the request is in the queue: send it again under the same id.</exception>
+    public async Task<MutationAnswer> RequestAsync(string session, string target, object command, CommandContext context)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        ArgumentNullException.ThrowIfNull(context);
+        _ = StreamOf(session);
+        var registered = _mutations.Find(command.GetType()) ?? throw new ArgumentException($"No mutation is registered for {command.GetType()}; AddMutation does it.", nameof(command));
+        _ = new StreamId(registered.StreamType, target);
+        var request = new RequestMutation(context.Command, registered.Name, target, registered.ToJson(command), context.RequestHash, context.ExpectedVersion);
+
+        // The request is a command of its own beside the mutation: the entity's events have the mutation's id.
+        using (CommandContext.Begin(context with { Command = new CommandId(context.Command).Nested(SessionGrain.Type, 0).Value, ExpectedVersion = null, Correlation = context.Correlation ?? context.Command.ToString("D") }))
+        {
+            var answer = await _grains.GetGrain<ISessionGrain>(session).ExecuteAsync(request);
+            return answer.Code is null
+                ? new MutationAnswer.Taken(answer.Status ?? new MutationStatus(context.Command, registered.Name, target, MutationState.Requested))
+                : new MutationAnswer.Refused(answer.Code, answer.Reason!);
+        }
+    }
+
+    /// <summary>A mutation; null: the session does not remember it. It remembers at least its last 1,000.</summary>
+    /// <exception cref="ArgumentException">The session can be no key.</exception>
+    public Task<MutationStatus?> FindAsync(string session, Guid mutation)
+    {
+        _ = StreamOf(session);
+        return _grains.GetGrain<ISessionGrain>(session).FindAsync(mutation);
+    }
+
+    /// <summary>The mutations that the session remembers, oldest first; 2,000 at most.</summary>
+    /// <exception cref="ArgumentException">The session can be no key.</exception>
+    public Task<IReadOnlyList<MutationStatus>> ListAsync(string session)
+    {
+        _ = StreamOf(session);
+        return _grains.GetGrain<ISessionGrain>(session).ListAsync();
+    }
+
+    private static StreamId StreamOf(string session) => new(SessionGrain.Type, session);
+}
+
+/// <summary>What a session says to a request.</summary>
+public abstract record MutationAnswer
+{
+    private MutationAnswer()
+    {
+    }
+
+    /// <summary>It is in the queue.</summary>
+    /// <param name="Mutation">As it is now; one that was asked for before may have been executed.</param>
+    public sealed record Taken(MutationStatus Mutation) : MutationAnswer;
+
+    /// <summary>It is not.</summary>
+    /// <param name="Code">One of <see cref="MutationRefusals"/>.</param>
+    /// <param name="Reason">A sentence for people.</param>
+    public sealed record Refused(string Code, string Reason) : MutationAnswer;
+}

@@ -1,0 +1,48 @@
+using Orleans.Concurrency;
+using Orleans.EventSourced.Grains;
+
+namespace Orleans.EventSourced.Mutations;
+
+/// <summary>The queue of one client's requests for mutations; its key is chosen by the client.</summary>
+[Alias("Orleans.EventSourced.ISessionGrain")]
+internal interface ISessionGrain : IGrainWithStringKey
+{
+    /// <summary>Notes a request, or what became of one.</summary>
+    [Alias("Execute")]
+    Task<SessionAnswer> ExecuteAsync(SessionCommand command);
+
+    /// <summary>A mutation; null: the session does not remember it.</summary>
+    [Alias("Find"), ReadOnly]
+    Task<MutationStatus?> FindAsync(Guid mutation);
+
+    /// <summary>The mutations that it remembers, in the order in which they were asked for.</summary>
+    [Alias("List"), ReadOnly]
+    Task<IReadOnlyList<MutationStatus>> ListAsync();
+}
+
+/// <summary>What a session answered, as it travels between silos: its events stay where they are.</summary>
+[GenerateSerializer, Immutable, Alias("Orleans.EventSourced.SessionAnswer")]
+internal sealed record SessionAnswer([property: Id(0)] MutationStatus? Status, [property: Id(1)] string? Code, [property: Id(2)] string? Reason);
+
+/// <summary>Keeps the queue; who executes it is <see cref="MutationRunner"/>.</summary>
+[GrainType(Type)]
+internal sealed class SessionGrain : EventSourcedGrain<Session, SessionEvent>, ISessionGrain
+{
+    public const string Type = "es-session";
+
+    public async Task<SessionAnswer> ExecuteAsync(SessionCommand command)
+    {
+        var id = command is RequestMutation request ? request.Mutation : ((RecordFate)command).Mutation;
+        return await ExecuteAsync(command, Session.Decide) switch
+        {
+            Accepted<SessionEvent> => new SessionAnswer(State.Known.GetValueOrDefault(id), null, null),
+            Rejected<SessionEvent>(var code, var reason) => new SessionAnswer(null, code, reason),
+            IdReused<SessionEvent> => new SessionAnswer(null, MutationRefusals.Known, "The session has a mutation with this id already, with another content."),
+            _ => throw new Core.Log.LogUnavailableException("The session was changed by others each time; send it again."),
+        };
+    }
+
+    public Task<MutationStatus?> FindAsync(Guid mutation) => Task.FromResult(State.Known.GetValueOrDefault(mutation));
+
+    public Task<IReadOnlyList<MutationStatus>> ListAsync() => Task.FromResult<IReadOnlyList<MutationStatus>>([.. State.Order.Select(id => State.Known[id])]);
+}

@@ -1,0 +1,188 @@
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Core.Reactions;
+using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.Hosting;
+using Orleans.EventSourced.IntegrationTests.Grains;
+using Orleans.EventSourced.Mutations;
+using Xunit;
+using StreamId = Orleans.EventSourced.Core.Log.StreamId;
+
+namespace Orleans.EventSourced.IntegrationTests.Mutations;
+
+/// <summary>Sessions in clusters of real silos: clients ask for additions to counters and do not wait.</summary>
+public sealed class MutationQueueTests(PostgresFixture postgres)
+{
+    private readonly InMemoryReactionStore _reactions = new();
+
+    [Fact]
+    public async Task what_is_asked_for_is_done_in_order_and_its_fate_is_recorded_with_who_and_why()
+    {
+        await using var node = await StartAsync(_reactions);
+        var queue = node.Services.GetRequiredService<MutationQueue>();
+        var asked = new List<Guid>();
+        for (var i = 0; i < 30; i++)
+        {
+            asked.Add((await TakenAsync(queue, "anna's", $"c{i % 3}", i == 20 ? Counter.Limit : 1, $"m{i}")).Mutation);
+        }
+
+        var done = await SettledAsync(queue, "anna's", 30);
+        Assert.Equal(asked, done.Select(m => m.Mutation));
+        Assert.Equal(("limit", $"The limit is {Counter.Limit}."), (done[20].Code, done[20].Reason));
+        var accepted = done.Where(m => m.State == MutationState.Accepted).ToList();
+        Assert.Equal(29, accepted.Count);
+        Assert.Equal(accepted.Select(m => m.Position).Order(), accepted.Select(m => m.Position));
+        Assert.Equal(done[29], await queue.FindAsync("anna's", asked[29]));
+        Assert.Null(await queue.FindAsync("nobody's", asked[29]));
+
+        // The workflow is in the log: the request causes the counter's event, which has the mutation's id, and the one who asked.
+        var request = (await node.Loader.ReadAsync(new StreamId("es-session", "anna's"), StreamVersion.None, 1))[0];
+        var effect = (await node.Loader.ReadAsync(new StreamId("counter", "c0"), StreamVersion.None, 1))[0];
+        Assert.Equal(
+            (new CommandId(asked[0]), request.Id.ToString(), "anna", "because", "mutation", $"{asked[0]:D}"),
+            EventMetadata.Parse(effect.Metadata) is var m ? (m.Command, m.Causation, m.Actor, m.Reason, m.Origin, m.Correlation) : default);
+        Assert.Equal(accepted[0].Position, effect.Position.Value);
+    }
+
+    [Fact]
+    public async Task asked_for_twice_under_one_id_it_is_one_mutation_and_with_another_content_it_is_refused()
+    {
+        await using var node = await StartAsync(_reactions);
+        var queue = node.Services.GetRequiredService<MutationQueue>();
+        var first = await TakenAsync(queue, "s", "c", 5, "once");
+        await SettledAsync(queue, "s", 1);
+        var again = await TakenAsync(queue, "s", "c", 5, "once");
+        Assert.Equal((first.Mutation, MutationState.Accepted, 1), (again.Mutation, again.State, again.Version));
+        var other = Assert.IsType<MutationAnswer.Refused>(await queue.RequestAsync("s", "c", new AddTo(6), Context("once", "6")));
+        Assert.Equal(MutationRefusals.Known, other.Code);
+        Assert.Equal(5, (await node.Grains.GetGrain<ICounterGrain>("c").GetAsync()).Total);
+    }
+
+    [Fact]
+    public async Task two_clusters_that_both_execute_them_have_one_effect_of_each()
+    {
+        var database = await postgres.CreateDatabaseAsync();
+        await using var one = await TestNode.StartPostgresAsync(database, views: Mutations);
+        await using var two = await TestNode.StartPostgresAsync(database, views: Mutations);
+        var queue = one.Services.GetRequiredService<MutationQueue>();
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async s =>
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                await TakenAsync(queue, $"s{s}", "c", 1, $"{s}-{i}");
+            }
+        }));
+        for (var s = 0; s < 4; s++)
+        {
+            Assert.All(await SettledAsync(queue, $"s{s}", 20), m => Assert.Equal(MutationState.Accepted, m.State));
+        }
+
+        Assert.Equal(80, (await one.Loader.ReadAsync(new StreamId("counter", "c"), StreamVersion.None, 200)).Count);
+    }
+
+    [Fact]
+    public async Task executed_again_after_a_crash_before_the_checkpoint_each_has_one_effect_and_one_fate()
+    {
+        var log = new InMemoryEventLog(TimeProvider.System);
+        await using (var node = await StartAsync(new BrokenReactions(_reactions) { Moves = false }, log))
+        {
+            var queue = node.Services.GetRequiredService<MutationQueue>();
+            for (var i = 0; i < 10; i++)
+            {
+                await TakenAsync(queue, "s", "c", 1, $"m{i}");
+            }
+
+            await SettledAsync(queue, "s", 10);
+        }
+
+        await using var next = await StartAsync(_reactions, log);
+        var head = (await log.ReadHeadAsync(CancellationToken.None)).Position;
+        await Eventually.Async("the checkpoint at the head", async () => await _reactions.OpenAsync(new ReactionName("es-mutations"), LogPosition.Start, CancellationToken.None) >= head);
+        Assert.Equal(30, (await log.ReadHeadAsync(CancellationToken.None)).Position.Value);
+        Assert.Equal(10, (await next.Grains.GetGrain<ICounterGrain>("c").GetAsync()).Total);
+    }
+
+    [Fact]
+    public async Task what_was_asked_for_while_nothing_was_executed_is_done_by_the_next_silo_without_a_caller_and_a_full_session_says_so()
+    {
+        var log = new InMemoryEventLog(TimeProvider.System);
+        await using (var node = await StartAsync(new BrokenReactions(_reactions) { Opens = false }, log))
+        {
+            var queue = node.Services.GetRequiredService<MutationQueue>();
+            for (var i = 0; i < 1_000; i++)
+            {
+                await TakenAsync(queue, "full", "c", 1, $"m{i}");
+            }
+
+            Assert.Equal(MutationRefusals.Full, Assert.IsType<MutationAnswer.Refused>(await queue.RequestAsync("full", "c", new AddTo(1), Context("more", "1"))).Code);
+            await TakenAsync(queue, "other", "c", 1, "not full");
+            Assert.All(await queue.ListAsync("full"), m => Assert.Equal(MutationState.Requested, m.State));
+        }
+
+        await using var next = await StartAsync(_reactions, log);
+        await Eventually.Async("all executed", async () => (await log.ReadHeadAsync(CancellationToken.None)).Position.Value == 3 * 1_001, seconds: 60);
+        Assert.Equal(1_001, (await next.Grains.GetGrain<ICounterGrain>("c").GetAsync()).Total);
+        await TakenAsync(next.Services.GetRequiredService<MutationQueue>(), "full", "c", 1, "room again");
+    }
+
+    [Fact]
+    public async Task a_command_that_the_program_does_not_know_or_an_entity_that_fails_is_a_fate_and_holds_up_nobody()
+    {
+        await using var node = await StartAsync(_reactions);
+        var queue = node.Services.GetRequiredService<MutationQueue>();
+        await TakenAsync(queue, "s", "c", -1, "fails");
+        await TakenAsync(queue, "s", "c", 3, "works");
+        var done = await SettledAsync(queue, "s", 2);
+        Assert.Equal([("failed", MutationState.Rejected), (null, MutationState.Accepted)], done.Select(m => (m.Code, m.State)));
+        await Assert.ThrowsAsync<ArgumentException>(() => queue.RequestAsync("s", "c", "no command", Context("x", "x")));
+        await Assert.ThrowsAsync<ArgumentException>(() => queue.RequestAsync("", "c", new AddTo(1), Context("x", "x")));
+    }
+
+    private static CommandContext Context(string name, string content) =>
+        new(CommandId.FromText(name).Value) { IsNamed = true, RequestHash = content, Actor = "anna", Reason = "because", Origin = "http" };
+
+    private static async Task<MutationStatus> TakenAsync(MutationQueue queue, string session, string target, int amount, string name) =>
+        Assert.IsType<MutationAnswer.Taken>(await queue.RequestAsync(session, target, new AddTo(amount), Context(name, $"{target} {amount}"))).Mutation;
+
+    private static async Task<IReadOnlyList<MutationStatus>> SettledAsync(MutationQueue queue, string session, int count)
+    {
+        IReadOnlyList<MutationStatus> all = [];
+        await Eventually.Async($"{count} settled", async () => (all = await queue.ListAsync(session)).Count(m => m.State != MutationState.Requested) == count, seconds: 60);
+        return all;
+    }
+
+    private static void Mutations(ISiloBuilder silo) => silo.AddMutation<AddTo, CounterEvent>(
+        "add-to", "counter", (grains, id, command) => command.Amount >= 0 ? grains.GetGrain<ICounterGrain>(id).AddAsync(command.Amount) : throw new InvalidOperationException("This entity fails."));
+
+    private static Task<TestNode> StartAsync(IReactionStore reactions, InMemoryEventLog? log = null) => TestNode.StartAsync(
+        services =>
+        {
+            services.AddSingleton<IEventLog>(_ => log ?? new InMemoryEventLog(TimeProvider.System));
+            services.AddSingleton<ISnapshotStore>(new InMemorySnapshotStore());
+            services.AddSingleton(reactions);
+        },
+        views: Mutations);
+
+    private sealed record AddTo(int Amount);
+
+    /// <summary>A store that does not answer some of its questions.</summary>
+    private sealed class BrokenReactions(IReactionStore inner) : IReactionStore
+    {
+        public bool Opens { get; init; } = true;
+
+        public bool Moves { get; init; } = true;
+
+        public Task<LogPosition> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) =>
+            Opens ? inner.OpenAsync(reaction, start, cancellationToken) : throw new LogUnavailableException("The store is gone.");
+
+        public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, CancellationToken cancellationToken) =>
+            Moves ? inner.MoveAsync(reaction, expected, next, cancellationToken) : throw new LogUnavailableException("The store is gone.");
+
+        public Task<bool> SkipAsync(ReactionName reaction, SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(reaction, skipped, cancellationToken);
+
+        public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(ReactionName reaction, CancellationToken cancellationToken) => inner.ReadSkippedAsync(reaction, cancellationToken);
+    }
+}
