@@ -1,6 +1,5 @@
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
-using StreamId = Orleans.EventSourced.Core.Log.StreamId;
 
 namespace Orleans.EventSourced.Mutations;
 

@@ -9,7 +9,6 @@ using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.Mutations;
 using Xunit;
-using StreamId = Orleans.EventSourced.Core.Log.StreamId;
 
 namespace Orleans.EventSourced.IntegrationTests.Mutations;
 
