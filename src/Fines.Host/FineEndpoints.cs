@@ -59,15 +59,14 @@ internal static class FineEndpoints
 
     private static async Task<IResult> ExecuteAsync(string id, FineCommand command, CommandContext context, HttpContext http, IGrainFactory grains, IEventLog log, string? created)
     {
-        if (SessionEndpoints.PrefersAsync(http))
-        {
-            _ = StreamOf(id);
-            return await SessionEndpoints.RequestAsync(http, id, command, context);
-        }
-
         if (await CommandAnswer.RefuseReuseAsync(log, context, StreamOf(id), http.RequestAborted) is { } refusal)
         {
             return refusal;
+        }
+
+        if (SessionEndpoints.PrefersAsync(http))
+        {
+            return await SessionEndpoints.RequestAsync(http, id, command, context);
         }
 
         using (CommandContext.Begin(context))

@@ -56,6 +56,9 @@ public sealed class SessionTests(PostgresFixture postgres) : IDisposable
 
         using var reused = await node.PostAsync("/fines/b/payments", new { amount = 2 }, ("Prefer", "respond-async"), ("ES-Session", "tab 1"), ("Idempotency-Key", "too early"));
         Assert.Equal(HttpStatusCode.UnprocessableEntity, reused.StatusCode);
+        await node.PostAsync("/fines", new { fineId = "c", amount = 10, article = 157, points = 0, vehicleClass = "A", officer = "561" }, ("Idempotency-Key", "for c"));
+        using var elsewhere = await node.PostAsync("/fines/b/payments", new { amount = 1 }, ("Prefer", "respond-async"), ("ES-Session", "tab 1"), ("Idempotency-Key", "for c"));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, elsewhere.StatusCode);
         using var nameless = await node.PostAsync("/fines/b/payments", new { amount = 2 }, ("Prefer", "respond-async"));
         Assert.Equal(HttpStatusCode.BadRequest, nameless.StatusCode);
         Assert.Contains("ES-Session", await nameless.Content.ReadAsStringAsync(), StringComparison.Ordinal);
