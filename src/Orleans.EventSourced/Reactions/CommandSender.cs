@@ -4,6 +4,7 @@ using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Reactions;
 using Orleans.EventSourced.Grains;
+using Orleans.Runtime.Messaging;
 
 namespace Orleans.EventSourced.Reactions;
 
@@ -83,5 +84,5 @@ internal sealed record Cause(string? Id, string? Correlation, string? TraceParen
     }
 
     /// <summary>Whether an exception says that a grain, a silo or the log did not answer.</summary>
-    public static bool IsOutage(Exception exception) => Reaction.IsOutage(exception) || exception is SiloUnavailableException or OrleansMessageRejectionException;
+    public static bool IsOutage(Exception exception) => Reaction.IsOutage(exception) || exception is SiloUnavailableException or ConnectionFailedException or OrleansMessageRejectionException;
 }

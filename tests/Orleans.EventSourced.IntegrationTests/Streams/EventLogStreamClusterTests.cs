@@ -6,6 +6,7 @@ using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Streams;
+using Orleans.Runtime.Messaging;
 using Orleans.TestingHost;
 using Xunit;
 
@@ -69,7 +70,7 @@ public sealed class EventLogStreamClusterTests(PostgresFixture postgres)
                 await cluster.Client.GetGrain<ILedgerGrain>($"l{i}").DepositAsync(1);
                 Interlocked.Increment(ref _deposits);
             }
-            catch (Exception e) when (e is SiloUnavailableException or OrleansMessageRejectionException or TimeoutException or LogException)
+            catch (Exception e) when (e is SiloUnavailableException or ConnectionFailedException or OrleansMessageRejectionException or TimeoutException or LogException)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
             }
