@@ -68,7 +68,16 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
                 doubts++;
             }
 
-            var outcome = await SendAgainAsync(request);
+            AppendOutcome outcome;
+            try
+            {
+                outcome = await SendAgainAsync(request);
+            }
+            catch (LogOutcomeUnknownException)
+            {
+                // The reset came only now.
+                outcome = await SendAgainAsync(request);
+            }
 
             var written = await ReadAsync("t/a");
             Assert.Equal(round, written.Count);
