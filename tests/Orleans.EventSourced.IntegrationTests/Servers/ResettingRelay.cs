@@ -108,20 +108,27 @@ public sealed class ResettingRelay : IAsyncDisposable
             {
                 if (fromServer && (connection.RepliesAreLost || IsNow(Moment.BeforeReply)))
                 {
+                    // Nothing more passes, whoever of the two pumps is about to close the sockets.
                     Reset(connection);
+                    return;
                 }
 
                 // Said before the request goes out: a fast server's reply would otherwise be through before the reset.
-                connection.RepliesAreLost |= !fromServer && IsNow(Moment.AfterRequest);
+                var isNow = !fromServer && IsNow(Moment.AfterRequest);
+                if (isNow)
+                {
+                    connection.RepliesAreLost = true;
+                }
 
                 for (var sent = 0; sent < count;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, count - sent));
                 }
 
-                if (connection.RepliesAreLost)
+                if (isNow)
                 {
                     Reset(connection);
+                    return;
                 }
             }
         }
