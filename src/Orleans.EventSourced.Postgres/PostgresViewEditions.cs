@@ -146,16 +146,21 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
     /// <summary>Whether the table that is built is as far as the live one, slice by slice; no runner moves either until the commit.</summary>
     private static async Task<SwitchOutcome> CompareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Statements.LockCheckpoints, connection);
-        command.Parameters.AddRange(Version);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         var checkpoints = new List<(int, ViewRole, int, LogPosition)>();
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        await using (var command = new NpgsqlCommand(Statements.LockCheckpoints, connection))
         {
-            checkpoints.Add((reader.GetInt32(0), ViewEdition.RoleOf(reader.GetString(1)), reader.GetInt32(2), new LogPosition(reader.GetInt64(3))));
+            command.Parameters.AddRange(Version);
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                checkpoints.Add((reader.GetInt32(0), ViewEdition.RoleOf(reader.GetString(1)), reader.GetInt32(2), new LogPosition(reader.GetInt64(3))));
+            }
         }
 
-        return SwitchOutcome.Of(checkpoints);
+        // A statement of its own, behind the lock: it sees what those who held it parked.
+        await using var parked = new NpgsqlCommand(Statements.CountParked, connection);
+        parked.Parameters.AddRange(Version);
+        return SwitchOutcome.Of(checkpoints, (int)(await parked.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!);
     }
 
     private static async Task<string> TextAsync(NpgsqlConnection connection, string statement, CancellationToken cancellationToken)

@@ -100,7 +100,9 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
                 Value(commit.Slice.Index),
                 Value(commit.Slice.Count),
                 Value(commit.Expected.Value),
-                Value(commit.Next.Value));
+                Value(commit.Next.Value),
+                Value(commit.Retries),
+                Value(commit.NextRetries));
             var sql = editions.Of(commit.Edition).Sql;
             AddRows(batch, sql, commit.Rows);
             AddRoutes(batch, sql, commit);
@@ -261,9 +263,9 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
 
     private async Task<OpenedSlice> OpenAsync(NpgsqlConnection connection, int number, Slice slice, CancellationToken cancellationToken)
     {
-        var position = await CheckpointAsync(connection, number, slice, cancellationToken).ConfigureAwait(false);
+        var opened = await CheckpointAsync(connection, number, slice, cancellationToken).ConfigureAwait(false);
         _opened = editions.Of(number);
-        return new OpenedSlice(number, position);
+        return opened;
     }
 
     private static async Task<IReadOnlyDictionary<string, string>> ReadColumnsAsync(NpgsqlConnection connection, string table, CancellationToken cancellationToken)
@@ -280,7 +282,7 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
     }
 
     /// <summary>The checkpoint of the slice, made where it is missing.</summary>
-    private async Task<LogPosition> CheckpointAsync(NpgsqlConnection connection, int number, Slice slice, CancellationToken cancellationToken)
+    private async Task<OpenedSlice> CheckpointAsync(NpgsqlConnection connection, int number, Slice slice, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection)
         {
@@ -291,7 +293,7 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
         return !isThisLog ? throw new LogMisconfiguredException($"The table of view {View} was folded from another log.")
             : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {View} is divided into {slices} slices, not into {slice.Count}.")
-            : new LogPosition(position);
+            : new OpenedSlice(number, new LogPosition(position), reader.GetInt64(3));
     }
 
     private static void AddRows(NpgsqlBatch batch, ViewSql<TRow> sql, IReadOnlyList<RowChange<TRow>> changes)

@@ -50,6 +50,8 @@ internal static class Statements
 
     public static string LockCheckpoints => Get("lock_checkpoints");
 
+    public static string CountParked => Get("count_parked");
+
     public static string ChangeRole => Get("change_role");
 
     public static string UpdateLive => Get("update_live");

@@ -139,7 +139,8 @@ internal sealed class SqliteViewEditions<TRow>(SqliteEditions<TRow> editions) : 
             checkpoints.Add((reader.GetInt32(0), ViewEdition.RoleOf(reader.GetString(1)), reader.GetInt32(2), new LogPosition(reader.GetInt64(3))));
         }
 
-        return SwitchOutcome.Of(checkpoints);
+        var parked = session.Prepared(Statements.CountParked, ("$view", View.Name), ("$version", View.Version)).ExecuteScalar();
+        return SwitchOutcome.Of(checkpoints, Convert.ToInt32(parked, System.Globalization.CultureInfo.InvariantCulture));
     }
 
     private static int ChangeRole(SqliteSession session, ViewRole role, ViewRole next) => session.Prepared(

@@ -31,9 +31,9 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
 
             var edition = editions.Of(found?.Number ?? Create(session));
             ViewColumn.RequireSame(View, edition.Sql.Columns, ReadColumns(session, edition.Table));
-            var position = OpenCheckpoint(session, edition.Number, slice);
+            var opened = OpenCheckpoint(session, edition.Number, slice);
             _opened = edition;
-            return new OpenedSlice(edition.Number, position);
+            return opened;
         },
         cancellationToken);
 
@@ -90,6 +90,8 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
                     ("$slices", commit.Slice.Count),
                     ("$expected", commit.Expected.Value),
                     ("$next", commit.Next.Value),
+                    ("$retries", commit.Retries),
+                    ("$next_retries", commit.NextRetries),
                     ("$now", editions.Now())).ExecuteNonQuery();
                 if (moved != 1)
                 {
@@ -190,7 +192,7 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
     }
 
     /// <summary>The checkpoint of the slice, made where it is missing.</summary>
-    private LogPosition OpenCheckpoint(SqliteSession session, int number, Slice slice)
+    private OpenedSlice OpenCheckpoint(SqliteSession session, int number, Slice slice)
     {
         SqliteViewEditions<TRow>.InsertCheckpoint(session, editions, role, number, slice);
         using var reader = session.Prepared(
@@ -199,7 +201,7 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
         return !isThisLog ? throw new LogMisconfiguredException($"The table of view {View} was folded from another log.")
             : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {View} is divided into {slices} slices, not into {slice.Count}.")
-            : new LogPosition(position);
+            : new OpenedSlice(number, new LogPosition(position), reader.GetInt64(3));
     }
 
     /// <summary>

@@ -42,6 +42,8 @@ internal static class Statements
 
     public static string MoveCheckpoint => Get("move_checkpoint");
 
+    public static string CountParked => Get("count_parked");
+
     public static string ReadCheckpoints => Get("read_checkpoints");
 
     public static string DeleteCheckpoints => Get("delete_checkpoints");

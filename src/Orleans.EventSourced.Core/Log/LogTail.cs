@@ -76,40 +76,32 @@ public sealed class LogTail
         return page;
     }
 
-    /// <summary>
-    /// Single events, in log order, and on demand all that their streams had before them. It is for what was left behind once: nothing is shared with those who follow the log.
-    /// </summary>
+    /// <summary>Single events, in log order. It is for what was left behind once: nothing is shared with those who follow the log.</summary>
     /// <exception cref="LogUnavailableException">The log could not answer.</exception>
-    internal async Task<IReadOnlyList<RecordedEvent>> ReadEventsAsync(IReadOnlyList<LogPosition> positions, bool withStreams, CancellationToken cancellationToken)
+    internal async Task<IReadOnlyList<RecordedEvent>> ReadEventsAsync(IReadOnlySet<LogPosition> positions, CancellationToken cancellationToken)
     {
         var found = new SortedDictionary<LogPosition, RecordedEvent>();
-        foreach (var position in positions)
+        foreach (var position in positions.Order())
         {
             if (!found.ContainsKey(position))
             {
-                var page = await _log.ReadLogAsync(new LogPosition(position.Value - 1), EventsAhead, cancellationToken).ConfigureAwait(false);
-                foreach (var e in page.Where(e => positions.Contains(e.Position)))
+                foreach (var e in await _log.ReadLogAsync(new LogPosition(position.Value - 1), EventsAhead, cancellationToken).ConfigureAwait(false))
                 {
-                    found[e.Position] = e;
-                }
-            }
-        }
-
-        foreach (var last in withStreams ? found.Values.GroupBy(e => e.Stream).Select(s => s.Last()).ToList() : [])
-        {
-            IReadOnlyList<RecordedEvent> page = [];
-            for (var after = StreamVersion.None; after < last.Version; after = page[^1].Version)
-            {
-                page = (await _log.ReadStreamsAsync([new StreamRead(last.Stream, after, _options.PageEvents)], cancellationToken).ConfigureAwait(false))[0];
-                foreach (var e in page.Where(e => e.Version <= last.Version))
-                {
-                    found[e.Position] = e;
+                    if (positions.Contains(e.Position))
+                    {
+                        found[e.Position] = e;
+                    }
                 }
             }
         }
 
         return [.. found.Values];
     }
+
+    /// <summary>The events of one stream behind a version: a page of them, none at its end. Nothing is shared here either.</summary>
+    /// <exception cref="LogUnavailableException">The log could not answer.</exception>
+    internal async Task<IReadOnlyList<RecordedEvent>> ReadStreamAsync(StreamId stream, StreamVersion after, CancellationToken cancellationToken) =>
+        (await _log.ReadStreamsAsync([new StreamRead(stream, after, _options.PageEvents)], cancellationToken).ConfigureAwait(false))[0];
 
     /// <summary>The event as an object of its registered class; null: it is none of this family.</summary>
     /// <exception cref="UnknownEventTypeException">This program does not know its type or version.</exception>

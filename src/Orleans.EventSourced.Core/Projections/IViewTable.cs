@@ -27,7 +27,7 @@ public interface IViewTable<TRow>
     Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes rows, routes and checkpoint, if the checkpoint is still where the commit expects it, in the edition that it expects, and that one still has its role. False: it is not so; nothing was
+    /// Writes rows, routes and checkpoint, if the checkpoint is still where the commit expects it, no parked row was taken up since, and the edition still has its role. False: it is not so; nothing was
     /// written, open again.
     /// </summary>
     /// <exception cref="LogUnavailableException">Written or not: open again and see.</exception>
@@ -56,7 +56,8 @@ public interface IViewTable<TRow>
 /// <summary>A slice that was opened.</summary>
 /// <param name="Edition">The table's number.</param>
 /// <param name="Position">The checkpoint.</param>
-public sealed record OpenedSlice(int Edition, LogPosition Position);
+/// <param name="Retries">How often parked rows of the slice were taken up again.</param>
+public sealed record OpenedSlice(int Edition, LogPosition Position, long Retries);
 
 /// <summary>What a slice of a view keeps of a stream.</summary>
 /// <param name="Key">The row it belongs to; null: not known yet.</param>
@@ -78,6 +79,12 @@ public sealed record RouteChange(StreamId Stream, ViewRoute? Route);
 public sealed record ViewCommit<TRow>(Slice Slice, int Edition, LogPosition Expected, LogPosition Next, IReadOnlyList<RowChange<TRow>> Rows, IReadOnlyList<RouteChange> Routes)
     where TRow : class
 {
+    /// <summary>How often parked rows of the slice were taken up before: one that was meanwhile may have changed rows while the checkpoint stayed where it was.</summary>
+    public long Retries { get; init; }
+
+    /// <summary>The same behind the commit: one more, where it takes up a row.</summary>
+    public long NextRetries => Unparked.Count > 0 ? Retries + 1 : Retries;
+
     /// <summary>The rows for which nothing waits any more, but for what <see cref="Parked"/> says.</summary>
     public IReadOnlyList<string> Unparked { get; init; } = [];
 

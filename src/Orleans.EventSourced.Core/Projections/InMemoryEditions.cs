@@ -18,7 +18,7 @@ internal sealed class InMemoryEdition<TRow>(int number)
         new(Comparer<(int Slice, string Key, LogPosition Position)>.Create((a, b) =>
             a.Slice != b.Slice ? a.Slice.CompareTo(b.Slice) : string.CompareOrdinal(a.Key, b.Key) is not 0 and var byKey ? byKey : a.Position.CompareTo(b.Position)));
 
-    public Dictionary<Slice, (LogPosition Position, DateTimeOffset MovedAt)> Checkpoints { get; } = [];
+    public Dictionary<Slice, (LogPosition Position, long Retries, DateTimeOffset MovedAt)> Checkpoints { get; } = [];
 
     /// <summary>How far a row reaches, or all rows of all slices: not as far as the checkpoint where something is parked.</summary>
     public LogPosition Reflects(LogPosition checkpoint, Func<ParkedEvent, bool> concerned) =>
@@ -143,7 +143,7 @@ internal sealed class InMemoryEditions<TRow>(TimeProvider time, Lock gate, Sorte
             var next = Make(ViewRole.Building, reason, actor);
             foreach (var slice in Enumerable.Range(0, slices))
             {
-                next.Checkpoints.Add(new Slice(slice, slices), (LogPosition.Start, time.GetUtcNow()));
+                next.Checkpoints.Add(new Slice(slice, slices), (LogPosition.Start, 0, time.GetUtcNow()));
             }
 
             return Task.FromResult<ViewEdition?>(WithRole(made[^1]));
@@ -197,7 +197,7 @@ internal sealed class InMemoryEditions<TRow>(TimeProvider time, Lock gate, Sorte
 
     private SwitchOutcome Switch()
     {
-        var outcome = SwitchOutcome.Of([.. Checkpoints.Select(c => (c.Slice.Index, c.Role, c.Edition, c.Position))]);
+        var outcome = SwitchOutcome.Of([.. Checkpoints.Select(c => (c.Slice.Index, c.Role, c.Edition, c.Position))], Find(ViewRole.Building)?.Parked.Keys.DistinctBy(p => (p.Slice, p.Key)).Count() ?? 0);
         if (outcome is SwitchOutcome.Switched)
         {
             (_tables[ViewRole.Retired], _tables[ViewRole.Live]) = (_tables[ViewRole.Live], _tables[ViewRole.Building]);

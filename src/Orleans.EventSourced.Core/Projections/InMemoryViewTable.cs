@@ -75,8 +75,9 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
                 throw new LogMisconfiguredException($"The view is divided into {other.Count} slices, not into {slice.Count}.");
             }
 
-            table.Checkpoints.TryAdd(slice, (LogPosition.Start, _editions.Time.GetUtcNow()));
-            return Task.FromResult<OpenedSlice?>(new OpenedSlice(table.Number, table.Checkpoints[slice].Position));
+            table.Checkpoints.TryAdd(slice, (LogPosition.Start, 0, _editions.Time.GetUtcNow()));
+            var (position, retries, _) = table.Checkpoints[slice];
+            return Task.FromResult<OpenedSlice?>(new OpenedSlice(table.Number, position, retries));
         }
     }
 
@@ -158,13 +159,14 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
         ArgumentNullException.ThrowIfNull(commit);
         lock (_editions.Gate)
         {
-            if (Current is not { } table || table.Number != commit.Edition || !table.Checkpoints.TryGetValue(commit.Slice, out var checkpoint) || checkpoint.Position != commit.Expected)
+            if (Current is not { } table || table.Number != commit.Edition
+                || !table.Checkpoints.TryGetValue(commit.Slice, out var checkpoint) || (checkpoint.Position, checkpoint.Retries) != (commit.Expected, commit.Retries))
             {
                 return Task.FromResult(false);
             }
 
             table.Write(commit);
-            table.Checkpoints[commit.Slice] = (commit.Next, _editions.Time.GetUtcNow());
+            table.Checkpoints[commit.Slice] = (commit.Next, commit.NextRetries, _editions.Time.GetUtcNow());
             return Task.FromResult(true);
         }
     }

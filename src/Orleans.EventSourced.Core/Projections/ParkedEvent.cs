@@ -29,13 +29,12 @@ public sealed record ParkedEvent
 
     /// <param name="key">The row.</param>
     /// <param name="position">The event's place in the log, 1 or more.</param>
-    /// <param name="fault">Why the fold refuses the event; what is behind <see cref="MaxFault"/> characters is left out. Null: it only waits behind one that is refused.</param>
+    /// <param name="fault">Why the fold refuses the event, of which <see cref="StorableText"/> is kept. Null: it only waits behind one that is refused.</param>
     public ParkedEvent(string key, LogPosition position, string? fault)
     {
         ArgumentNullException.ThrowIfNull(key);
         ArgumentOutOfRangeException.ThrowIfLessThan(position.Value, 1, nameof(position));
-        // No store keeps a NUL in text.
-        (Key, Position, Fault) = (key, position, fault?.Replace('\0', ' ')[..Math.Min(fault.Length, MaxFault)]);
+        (Key, Position, Fault) = (key, position, fault is null ? null : StorableText.Of(fault, MaxFault));
     }
 
     /// <summary>The row.</summary>

@@ -26,7 +26,38 @@ public abstract class Projection<TRow>
     internal abstract bool HasRoutes { get; }
 
     /// <summary>Says for each event, in order, which row of the slice it changes and how; what changes of the routes goes into <paramref name="routes"/>.</summary>
-    internal abstract Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken);
+    internal async Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
+    {
+        var begun = HasRoutes ? BegunBefore(events) : [];
+        var kept = begun.Count == 0 ? new Dictionary<StreamId, ViewRoute>() : await table.ReadRoutesAsync(slice, begun, cancellationToken).ConfigureAwait(false);
+        return Route(events, slice, kept, routes);
+    }
+
+    /// <summary>The same, of routes that are known.</summary>
+    /// <param name="events">What happened.</param>
+    /// <param name="slice">Whose rows are wanted.</param>
+    /// <param name="kept">The routes of streams that begin before these events.</param>
+    /// <param name="routes">Gets what changes of the routes.</param>
+    /// <exception cref="ViewFoldException">The view's code refuses an event before its row is known.</exception>
+    internal abstract List<RowStep<TRow>> Route(IReadOnlyList<DecodedEvent> events, Slice slice, IReadOnlyDictionary<StreamId, ViewRoute> kept, Dictionary<StreamId, ViewRoute?> routes);
+
+    private static HashSet<StreamId> BegunBefore(IReadOnlyList<DecodedEvent> events)
+    {
+        var (beginsHere, begunBefore) = (new HashSet<StreamId>(), new HashSet<StreamId>());
+        foreach (var (recorded, _) in events)
+        {
+            if (recorded.Version.Value == 1)
+            {
+                beginsHere.Add(recorded.Stream);
+            }
+            else if (!beginsHere.Contains(recorded.Stream))
+            {
+                begunBefore.Add(recorded.Stream);
+            }
+        }
+
+        return begunBefore;
+    }
 }
 
 /// <summary>Makes projections from the folds that row classes declare.</summary>
@@ -50,7 +81,7 @@ public static class Projection
     {
         internal override bool HasRoutes => false;
 
-        internal override Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
+        internal override List<RowStep<TRow>> Route(IReadOnlyList<DecodedEvent> events, Slice slice, IReadOnlyDictionary<StreamId, ViewRoute> kept, Dictionary<StreamId, ViewRoute?> routes)
         {
             var steps = new List<RowStep<TRow>>(events.Count);
             foreach (var (recorded, payload) in events)
@@ -62,7 +93,7 @@ public static class Projection
                 }
             }
 
-            return Task.FromResult(steps);
+            return steps;
         }
     }
 
@@ -73,9 +104,8 @@ public static class Projection
     {
         internal override bool HasRoutes => true;
 
-        internal override async Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
+        internal override List<RowStep<TRow>> Route(IReadOnlyList<DecodedEvent> events, Slice slice, IReadOnlyDictionary<StreamId, ViewRoute> kept, Dictionary<StreamId, ViewRoute?> routes)
         {
-            var kept = await ReadRoutesAsync(events, slice, table, cancellationToken).ConfigureAwait(false);
             var current = kept.ToDictionary(r => r.Key, r => new Known(r.Value.Key, JsonSerializer.Deserialize<TRoute>(r.Value.State.Span, json)!));
             var changed = new HashSet<StreamId>();
             var steps = new List<RowStep<TRow>>(events.Count);
@@ -121,25 +151,6 @@ public static class Projection
         }
 
         private static string? KeyOf(TRoute route) => TRow.KeyOf(route) is { } key ? RowKey.Checked(key, typeof(TRow)) : null;
-
-        private static async Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, CancellationToken cancellationToken)
-        {
-            var beginsHere = new HashSet<StreamId>();
-            var begunBefore = new HashSet<StreamId>();
-            foreach (var (recorded, _) in events)
-            {
-                if (recorded.Version.Value == 1)
-                {
-                    beginsHere.Add(recorded.Stream);
-                }
-                else if (!beginsHere.Contains(recorded.Stream))
-                {
-                    begunBefore.Add(recorded.Stream);
-                }
-            }
-
-            return begunBefore.Count == 0 ? new Dictionary<StreamId, ViewRoute>() : await table.ReadRoutesAsync(slice, begunBefore, cancellationToken).ConfigureAwait(false);
-        }
 
         private sealed record Known(string? Key, TRoute Route);
     }

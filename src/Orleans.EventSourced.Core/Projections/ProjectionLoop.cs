@@ -16,6 +16,8 @@ public abstract partial class ProjectionLoop
     private readonly RetryWait _wait;
     private ProjectionStatus _status;
     private long _stepped;
+    private LogPosition _refusedAt;
+    private int _refusals;
     private long _heldAt;
     private TimeSpan _hold;
 
@@ -90,7 +92,7 @@ public abstract partial class ProjectionLoop
         try
         {
             _stepped = _time.GetTimestamp();
-            step = await StepAsync(Status.Attempts + 1 < _options.Attempts ? PoisonPolicy.Stop : _poison, cancellationToken).ConfigureAwait(false);
+            step = await StepAsync(_refusals + 1 < _options.Attempts ? PoisonPolicy.Stop : _poison, cancellationToken).ConfigureAwait(false);
             if (step is ProjectionStep.AtHead head)
             {
                 Report(head.Position, ProjectionState.Live);
@@ -101,13 +103,14 @@ public abstract partial class ProjectionLoop
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            await RetryAsync(Status.Position, ProjectionState.Retrying, e.Message, LogPosition.Start, e, cancellationToken).ConfigureAwait(false);
+            await RetryAsync(Status.Position, ProjectionState.Retrying, e.Message, LogPosition.Start, e, resumed, cancellationToken).ConfigureAwait(false);
             return true;
         }
 
         switch (step)
         {
             case ProjectionStep.Advanced(var position, var events):
+                _refusals = 0;
                 Report(position, position < _tail.Head ? ProjectionState.CatchingUp : ProjectionState.Live);
                 if (events < _tail.PageEvents)
                 {
@@ -125,11 +128,13 @@ public abstract partial class ProjectionLoop
                 await Task.Delay(RetryWait.FirstDelay, _time, cancellationToken).ConfigureAwait(false);
                 break;
             case ProjectionStep.Unknown(var position, var missing):
-                await RetryAsync(position, ProjectionState.WaitingForNewerProgram, missing.Message, position + 1, missing, cancellationToken).ConfigureAwait(false);
+                await RetryAsync(position, ProjectionState.WaitingForNewerProgram, missing.Message, position + 1, missing, resumed, cancellationToken).ConfigureAwait(false);
                 break;
             case ProjectionStep.Poisoned(var position, var fault):
-                var state = Status.Attempts + 1 < _options.Attempts ? ProjectionState.Retrying : ProjectionState.Stopped;
-                await RetryAsync(position, state, fault.Message, fault.Recorded.Position, fault, cancellationToken).ConfigureAwait(false);
+                // Only what the fold says counts: a store that did not answer meanwhile says nothing of the event.
+                (_refusedAt, _refusals) = (position, position == _refusedAt ? _refusals + 1 : 1);
+                var state = _refusals < _options.Attempts ? ProjectionState.Retrying : ProjectionState.Stopped;
+                await RetryAsync(position, state, fault.Message, fault.Recorded.Position, fault, resumed, cancellationToken).ConfigureAwait(false);
                 break;
             default:
                 throw new InvalidOperationException($"A step came to {step}.");
@@ -182,9 +187,8 @@ public abstract partial class ProjectionLoop
         return rest > TimeSpan.Zero ? Task.Delay(rest, _time, cancellationToken) : Task.CompletedTask;
     }
 
-    private async Task RetryAsync(LogPosition position, ProjectionState state, string fault, LogPosition at, Exception cause, CancellationToken cancellationToken)
+    private async Task RetryAsync(LogPosition position, ProjectionState state, string fault, LogPosition at, Exception cause, Task resumed, CancellationToken cancellationToken)
     {
-        var resumed = _wait.Resumed;
         int attempts;
         lock (_gate)
         {

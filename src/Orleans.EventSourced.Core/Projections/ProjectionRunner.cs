@@ -14,13 +14,16 @@ public sealed class ProjectionRunner<TRow>
     private readonly Slice _slice;
     private readonly IViewTable<TRow> _table;
     private readonly LogTail _tail;
+    private readonly ParkedRetry<TRow> _retry;
+    private readonly Queue<string> _retries = new();
     private OpenedSlice? _opened;
     private HashSet<LogPosition> _skipped = [];
     private ParkedRows _parked = new([]);
     private bool _indexed;
 
-    // What is parked is tried again by each new runner: its program may be a mended one.
-    private volatile bool _retries = true;
+    // What is parked is taken up again by each new runner: its program may be a mended one.
+    private int _asked = 1;
+    private int _heard;
 
     /// <param name="projection">The view.</param>
     /// <param name="slice">The share of its rows.</param>
@@ -31,7 +34,7 @@ public sealed class ProjectionRunner<TRow>
         ArgumentNullException.ThrowIfNull(projection);
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(tail);
-        (_projection, _slice, _table, _tail) = (projection, slice, table, tail);
+        (_projection, _slice, _table, _tail, _retry) = (projection, slice, table, tail, new ParkedRetry<TRow>(projection, slice, table, tail));
     }
 
     /// <summary>How many rows stand still at an event that their fold refuses.</summary>
@@ -40,8 +43,8 @@ public sealed class ProjectionRunner<TRow>
     /// <summary>The first event at which a row stands still; null: none does.</summary>
     public ParkedEvent? FirstParked => _parked.First;
 
-    /// <summary>Lets the next step begin with another try at the rows that are parked.</summary>
-    public void RetryParked() => _retries = true;
+    /// <summary>Lets the next steps take up the rows that are parked again: each step one of them, before it goes on with the log. Any thread may call it.</summary>
+    public void RetryParked() => Interlocked.Increment(ref _asked);
 
     /// <summary>Takes one step that stops where the fold refuses an event: <see cref="StepAsync(PoisonPolicy, CancellationToken)"/>.</summary>
     public Task<ProjectionStep> StepAsync(CancellationToken cancellationToken) => StepAsync(PoisonPolicy.Stop, cancellationToken);
@@ -61,10 +64,9 @@ public sealed class ProjectionRunner<TRow>
                 return new ProjectionStep.Gone();
             }
 
-            if (_retries && !await RetryAsync(cancellationToken).ConfigureAwait(false))
+            if (!await RetryAsync(cancellationToken).ConfigureAwait(false))
             {
-                _opened = null;
-                return new ProjectionStep.Overtaken(from);
+                return await OvertakenAsync(cancellationToken).ConfigureAwait(false);
             }
 
             var page = await _tail.ReadAsync(from, cancellationToken).ConfigureAwait(false);
@@ -76,7 +78,7 @@ public sealed class ProjectionRunner<TRow>
 
             if (page.Events.Count == 0)
             {
-                return new ProjectionStep.AtHead(from);
+                return _retries.Count == 0 ? new ProjectionStep.AtHead(from) : new ProjectionStep.Advanced(from, 0);
             }
 
             var step = await FoldAsync(page, page.Events.Count, poison, cancellationToken).ConfigureAwait(false);
@@ -111,32 +113,38 @@ public sealed class ProjectionRunner<TRow>
             : throw new LogMisconfiguredException($"The view table {_projection.View.Table}, slice {_slice}, was folded up to position {position}, but the log ends at {head}: the log went back, as from a backup. Rebuild the view.");
     }
 
-    /// <summary>Tries each parked row again, in a transaction of its own. False: another runner has the slice.</summary>
+    /// <summary>Takes up the next of the parked rows that are to be, in a transaction of its own; one that fails stays the next. False: another runner has the slice.</summary>
     private async Task<bool> RetryAsync(CancellationToken cancellationToken)
     {
-        _retries = false;
-        if (_parked.Count == 0)
+        if (Volatile.Read(ref _asked) is var asked && asked != _heard)
+        {
+            _skipped = await ReadSkippedAsync(cancellationToken).ConfigureAwait(false);
+            _retries.Clear();
+            foreach (var key in _parked.Keys)
+            {
+                _retries.Enqueue(key);
+            }
+
+            _heard = asked;
+        }
+
+        if (!_retries.TryPeek(out var next))
         {
             return true;
         }
 
-        var opened = _opened!;
-        _skipped = await ReadSkippedAsync(cancellationToken).ConfigureAwait(false);
-        foreach (var waiting in (await _table.ReadParkedAsync(_slice, cancellationToken).ConfigureAwait(false)).GroupBy(p => p.Key, StringComparer.Ordinal))
+        if (_parked.Of(next) is { Count: > 0 } waiting && await _retry.RunAsync(waiting, _opened!, _skipped, cancellationToken).ConfigureAwait(false) is { } commit)
         {
-            if (await ParkedRows.RetryAsync(_projection, _slice, _table, _tail, [.. waiting], _skipped, cancellationToken).ConfigureAwait(false) is not { } retried)
-            {
-                continue;
-            }
-
-            var commit = new ViewCommit<TRow>(_slice, opened.Edition, opened.Position, opened.Position, retried.Change is { } change ? [change] : [], []) { Unparked = [waiting.Key], Parked = retried.Left };
             if (!await _table.CommitAsync(commit, cancellationToken).ConfigureAwait(false))
             {
                 return false;
             }
+
+            _opened = _opened! with { Retries = commit.NextRetries };
+            _parked.Replace(next, commit.Parked);
         }
 
-        _parked = new ParkedRows(await _table.ReadParkedAsync(_slice, cancellationToken).ConfigureAwait(false));
+        _retries.Dequeue();
         return true;
     }
 
@@ -173,7 +181,7 @@ public sealed class ProjectionRunner<TRow>
         var opened = _opened!;
         var parked = new List<ParkedEvent>();
         var rows = Fold(steps, before, poison == PoisonPolicy.Park ? from + 1 : null, parked);
-        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. routes.Select(r => new RouteChange(r.Key, r.Value))]) { Parked = parked };
+        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. routes.Select(r => new RouteChange(r.Key, r.Value))]) { Retries = opened.Retries, Parked = parked };
         if (await _table.CommitAsync(commit, cancellationToken).ConfigureAwait(false))
         {
             _parked.Add(parked);
@@ -181,6 +189,11 @@ public sealed class ProjectionRunner<TRow>
             return new ProjectionStep.Advanced(next, passed);
         }
 
+        return await OvertakenAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<ProjectionStep> OvertakenAsync(CancellationToken cancellationToken)
+    {
         _opened = await OpenAsync(cancellationToken).ConfigureAwait(false);
         return _opened is null ? new ProjectionStep.Gone() : new ProjectionStep.Overtaken(_opened.Position);
     }
@@ -225,7 +238,7 @@ public sealed class ProjectionRunner<TRow>
             return false;
         }
 
-        var before = waiting.TryGetValue(step.Key, out var counted) ? counted : _parked.Waiting(step.Key);
+        var before = waiting.TryGetValue(step.Key, out var counted) ? counted : _parked.Of(step.Key).Count;
         if (before == 0)
         {
             return false;

@@ -80,7 +80,7 @@ public interface IViewEditions
     /// <exception cref="LogUnavailableException">Made or not: list them and see.</exception>
     Task<ViewEdition?> BeginAsync(int slices, string reason, string? actor, CancellationToken cancellationToken);
 
-    /// <summary>Makes the one being built the live one, if each of its slices is at least as far as the live one's; that one retires. Plain name and checkpoints follow in the same transaction.</summary>
+    /// <summary>Makes the one being built the live one, if each of its slices is at least as far as the live one's and no row of it is parked; that one retires. Plain name and checkpoints follow in the same transaction.</summary>
     /// <exception cref="LogUnavailableException">Switched or not: list them and see.</exception>
     Task<SwitchOutcome> SwitchAsync(CancellationToken cancellationToken);
 
@@ -120,12 +120,17 @@ public abstract record SwitchOutcome
     /// <param name="Live">The live one's.</param>
     public sealed record Behind(int Slice, LogPosition Position, LogPosition Live) : SwitchOutcome;
 
+    /// <summary>Rows of the one being built are parked: what was answered from the live one would be ahead of them. Mend the fold or skip their events; nothing changed.</summary>
+    /// <param name="Rows">How many.</param>
+    public sealed record Parked(int Rows) : SwitchOutcome;
+
     /// <summary>Nothing is being built.</summary>
     public sealed record NothingBuilt : SwitchOutcome;
 
     /// <summary>What the checkpoints of the live table and of the one that is built say of a switch.</summary>
     /// <param name="checkpoints">Those of one version, whatever their roles.</param>
-    public static SwitchOutcome Of(IReadOnlyCollection<(int Slice, ViewRole Role, int Edition, LogPosition Position)> checkpoints)
+    /// <param name="parked">How many rows of the table that is built are parked.</param>
+    public static SwitchOutcome Of(IReadOnlyCollection<(int Slice, ViewRole Role, int Edition, LogPosition Position)> checkpoints, int parked)
     {
         ArgumentNullException.ThrowIfNull(checkpoints);
         var built = checkpoints.Where(c => c.Role == ViewRole.Building).ToDictionary(c => c.Slice);
@@ -142,6 +147,6 @@ public abstract record SwitchOutcome
             }
         }
 
-        return new Switched(built.Values.First().Edition);
+        return parked > 0 ? new Parked(parked) : new Switched(built.Values.First().Edition);
     }
 }

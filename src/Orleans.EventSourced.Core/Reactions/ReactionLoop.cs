@@ -65,6 +65,8 @@ public sealed partial class ReactionLoop
 
     private async Task OneAsync(CancellationToken cancellationToken)
     {
+        // Taken before the step: somebody may resume it while it fails.
+        var resumed = _wait.Resumed;
         ReactionStep step;
         try
         {
@@ -80,7 +82,7 @@ public sealed partial class ReactionLoop
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            await RetryAsync(Status.Position, ReactionState.Retrying, e, LogPosition.Start, cancellationToken).ConfigureAwait(false);
+            await RetryAsync(Status.Position, ReactionState.Retrying, e, LogPosition.Start, resumed, cancellationToken).ConfigureAwait(false);
             return;
         }
 
@@ -101,20 +103,20 @@ public sealed partial class ReactionLoop
                 await Task.Delay(RetryWait.FirstDelay, _time, cancellationToken).ConfigureAwait(false);
                 break;
             case ReactionStep.Unknown(var position, var missing):
-                await RetryAsync(position, ReactionState.WaitingForNewerProgram, missing, position + 1, cancellationToken).ConfigureAwait(false);
+                await RetryAsync(position, ReactionState.WaitingForNewerProgram, missing, position + 1, resumed, cancellationToken).ConfigureAwait(false);
                 break;
             case ReactionStep.Failed(var position, { IsOutage: true } fault):
-                await RetryAsync(position, ReactionState.Retrying, fault, fault.Recorded.Position, cancellationToken).ConfigureAwait(false);
+                await RetryAsync(position, ReactionState.Retrying, fault, fault.Recorded.Position, resumed, cancellationToken).ConfigureAwait(false);
                 break;
             case ReactionStep.Failed(var position, var fault):
-                await PoisonAsync(position, fault, cancellationToken).ConfigureAwait(false);
+                await PoisonAsync(position, fault, resumed, cancellationToken).ConfigureAwait(false);
                 break;
             default:
                 throw new InvalidOperationException($"A step came to {step}.");
         }
     }
 
-    private async Task PoisonAsync(LogPosition position, ReactionException fault, CancellationToken cancellationToken)
+    private async Task PoisonAsync(LogPosition position, ReactionException fault, Task resumed, CancellationToken cancellationToken)
     {
         (_thrownAt, _throws) = (fault.Recorded.Position, _thrownAt == fault.Recorded.Position ? _throws + 1 : 1);
         var isLast = _throws >= _options.Attempts;
@@ -128,11 +130,11 @@ public sealed partial class ReactionLoop
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            await RetryAsync(position, ReactionState.Retrying, e, LogPosition.Start, cancellationToken).ConfigureAwait(false);
+            await RetryAsync(position, ReactionState.Retrying, e, LogPosition.Start, resumed, cancellationToken).ConfigureAwait(false);
             return;
         }
 
-        await RetryAsync(position, isLast ? ReactionState.Stopped : ReactionState.Retrying, fault, fault.Recorded.Position, cancellationToken).ConfigureAwait(false);
+        await RetryAsync(position, isLast ? ReactionState.Stopped : ReactionState.Retrying, fault, fault.Recorded.Position, resumed, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Lets events gather for the next step, where the last one is not long ago.</summary>
@@ -142,9 +144,8 @@ public sealed partial class ReactionLoop
         return rest > TimeSpan.Zero ? Task.Delay(rest, _time, cancellationToken) : Task.CompletedTask;
     }
 
-    private async Task RetryAsync(LogPosition position, ReactionState state, Exception fault, LogPosition at, CancellationToken cancellationToken)
+    private async Task RetryAsync(LogPosition position, ReactionState state, Exception fault, LogPosition at, Task resumed, CancellationToken cancellationToken)
     {
-        var resumed = _wait.Resumed;
         int attempts;
         lock (_gate)
         {

@@ -84,8 +84,7 @@ public sealed class ReactionRunner
             return false;
         }
 
-        var reason = failure.Message.Replace('\0', ' ');
-        var skipped = new SkippedEvent(failure.Recorded.Position, reason.Length <= SkippedEvent.MaxText ? reason : reason[..SkippedEvent.MaxText], _reaction.Name.Actor, _time.GetUtcNow());
+        var skipped = new SkippedEvent(failure.Recorded.Position, StorableText.Of(failure.Message, SkippedEvent.MaxText), _reaction.Name.Actor, _time.GetUtcNow());
         await _store.SkipAsync(_reaction.Name, skipped, cancellationToken).ConfigureAwait(false);
         return true;
     }

@@ -1,4 +1,4 @@
--- Moves the checkpoint of a slice, if it is where its mover left it, in the table that the mover knows, and that table still has its role.
--- parameters: $view, $version, $role, $edition, $slice, $slices, $expected, $next, $now (microseconds since 1970-01-01 UTC)
-update checkpoints set position = $next, moved_at = $now
-where view = $view and version = $version and role = $role and edition = $edition and slice = $slice and slices = $slices and position = $expected
+-- Moves the checkpoint of a slice, if it is where its mover left it, no parked row was taken up since, in the table that the mover knows, and that table still has its role.
+-- parameters: $view, $version, $role, $edition, $slice, $slices, $expected, $next, $retries, $next_retries, $now (microseconds since 1970-01-01 UTC)
+update checkpoints set position = $next, retries = $next_retries, moved_at = $now
+where view = $view and version = $version and role = $role and edition = $edition and slice = $slice and slices = $slices and position = $expected and retries = $retries

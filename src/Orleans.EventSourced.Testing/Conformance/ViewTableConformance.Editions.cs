@@ -22,7 +22,7 @@ public abstract partial class ViewTableConformance
         var begun = (await editions.BeginAsync(1, "the fold was mended", "ops", Token))!;
         Assert.Equal((2, ViewRole.Building, "the fold was mended", "ops"), (begun.Number, begun.Role, begun.Reason, begun.Actor));
         Assert.Null(await editions.BeginAsync(1, "again", null, Token));
-        Assert.Equal(new OpenedSlice(2, LogPosition.Start), await built.OpenAsync(Slice.Whole, Token));
+        Assert.Equal(new OpenedSlice(2, LogPosition.Start, 0), await built.OpenAsync(Slice.Whole, Token));
         var route = new RouteChange(new StreamId("s/a"), new ViewRoute("a", """{"x":2}"""u8.ToArray()));
         Assert.True(await built.CommitAsync(Shapes(2, 0, 3, ("a", 2), ("b", 2)) with { Routes = [route] }, Token));
 
@@ -61,7 +61,7 @@ public abstract partial class ViewTableConformance
         Assert.False(await live.CommitAsync(Shapes(1, 5, 6, ("a", 10)), Token));
         Assert.False(await built.CommitAsync(Shapes(2, 5, 6, ("a", 10)), Token));
         Assert.Null(await built.OpenAsync(Slice.Whole, Token));
-        Assert.Equal(new OpenedSlice(2, new(5)), await live.OpenAsync(Slice.Whole, Token));
+        Assert.Equal(new OpenedSlice(2, new(5), 0), await live.OpenAsync(Slice.Whole, Token));
         Assert.Equal(2, (await live.ReadRowsAsync(["a"], Token))["a"].Number);
         Assert.True(await live.CommitAsync(Shapes(2, 5, 6, ("a", 3)), Token));
         Assert.Equal((3, 6L), await SeenAsync(store.Reader<Shape>(), "a"));
@@ -82,7 +82,7 @@ public abstract partial class ViewTableConformance
         Assert.False(await built.CommitAsync(Shapes(2, 1, 2, ("a", 1)), Token));
         Assert.Null(await built.OpenAsync(Slice.Whole, Token));
         Assert.Equal(3, (await editions.BeginAsync(1, "second", null, Token))!.Number);
-        Assert.Equal(new OpenedSlice(3, LogPosition.Start), await built.OpenAsync(Slice.Whole, Token));
+        Assert.Equal(new OpenedSlice(3, LogPosition.Start, 0), await built.OpenAsync(Slice.Whole, Token));
         Assert.Empty(await built.ReadRowsAsync(["a"], Token));
         Assert.Equal([ViewRole.Live, null, ViewRole.Building], (await editions.ListAsync(Token)).Select(e => e.Role));
     }
@@ -105,7 +105,7 @@ public abstract partial class ViewTableConformance
 
         Assert.True(await editions.RevertAsync(Token));
         Assert.Equal(new SwitchOutcome.Behind(0, new(5), new(7)), await editions.SwitchAsync(Token));
-        Assert.Equal(new OpenedSlice(1, new(5)), await built.OpenAsync(Slice.Whole, Token));
+        Assert.Equal(new OpenedSlice(1, new(5), 0), await built.OpenAsync(Slice.Whole, Token));
         Assert.Equal(1, (await built.ReadRowsAsync(["a"], Token))["a"].Number);
         Assert.True(await built.CommitAsync(Shapes(1, 5, 8, ("a", 3)), Token));
         Assert.Equal(new SwitchOutcome.Switched(1), await editions.SwitchAsync(Token));
@@ -159,12 +159,12 @@ public abstract partial class ViewTableConformance
         await Assert.ThrowsAsync<LogRequestRefusedException>(() => editions.BeginAsync(2, "another number", null, Token));
         await editions.BeginAsync(3, "why", null, Token);
         Assert.Equal(new SwitchOutcome.Behind(1, new(0), new(4)), await editions.SwitchAsync(Token));
-        Assert.Equal(new OpenedSlice(2, new(0)), await built.OpenAsync(slices[1], Token));
+        Assert.Equal(new OpenedSlice(2, new(0), 0), await built.OpenAsync(slices[1], Token));
         Assert.True(await built.CommitAsync(new ViewCommit<Shape>(slices[1], 2, new(0), new(4), [], []), Token));
 
         // One that nobody had opened is there all the same.
         Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(Token));
-        Assert.Equal([new(2, new(0)), new(2, new(4)), new(2, new(0))], await Task.WhenAll(slices.Select(s => live.OpenAsync(s, Token))));
+        Assert.Equal([new(2, new(0), 0), new(2, new(4), 0), new(2, new(0), 0)], await Task.WhenAll(slices.Select(s => live.OpenAsync(s, Token))));
     }
 
     [Fact]

@@ -253,7 +253,7 @@ public abstract partial class ViewTableConformance
         }
 
         var positions = await Task.WhenAll(tables.Select((t, i) => t.OpenAsync(new Slice(i, 4), Token)));
-        Assert.All(positions, p => Assert.Equal(new OpenedSlice(1, LogPosition.Start), p));
+        Assert.All(positions, p => Assert.Equal(new OpenedSlice(1, LogPosition.Start, 0), p));
     }
 
     [Fact]

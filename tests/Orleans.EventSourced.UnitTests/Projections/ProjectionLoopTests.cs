@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -15,6 +16,7 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
     private readonly FakeTimeProvider _time = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Channel<ProjectionStatus> _seen = Channel.CreateUnbounded<ProjectionStatus>();
+    private readonly ConcurrentQueue<ProjectionStatus> _told = new();
     private readonly LogTail _tail;
     private Task _run = Task.CompletedTask;
 
@@ -128,6 +130,52 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
         Assert.Equal(_bank.Accounts, table.Inner.Rows.ToDictionary(r => r.Key, r => r.Value.Row, StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task what_the_table_did_not_answer_is_no_try_at_the_event()
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Cursed());
+        var calls = 0;
+        var table = new HookedTable<AccountRow>(new InMemoryViewTable<AccountRow>()) { BeforeRows = () => ++calls is > 2 and < 8 ? throw new LogUnavailableException("not now") : Task.CompletedTask };
+        Start(table);
+        await SeeAsync(s => s.State == ProjectionState.Stopped);
+        var seen = new List<ProjectionStatus>();
+        while (_told.TryDequeue(out var status))
+        {
+            seen.Add(status);
+        }
+
+        Assert.Equal(new ProjectionOptions().Attempts, seen.Count(s => s.FaultAt.Value == 2));
+    }
+
+    [Fact]
+    public async Task a_resume_that_comes_while_a_step_fails_is_not_lost()
+    {
+        await _bank.AppendAsync("a", new Opened("x"));
+        ProjectionLoop? loop = null;
+        var tries = 0;
+        var second = new TaskCompletionSource();
+        var table = new HookedTable<AccountRow>(new InMemoryViewTable<AccountRow>())
+        {
+            BeforeRows = () =>
+            {
+                if (++tries == 1)
+                {
+                    loop!.Resume();
+                    throw new LogUnavailableException("not now");
+                }
+
+                second.TrySetResult();
+                return Task.CompletedTask;
+            },
+        };
+        loop = new ProjectionLoop<AccountRow>(Accounts, Slice.Whole, table, _tail, new ProjectionOptions(), _time, NullLogger.Instance);
+        _run = loop.RunAsync(_stop.Token);
+
+        // The clock stands still: nothing but the resume can bring the second try.
+        await second.Task.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, CancellationToken.None);
+        Assert.Equal(2, tries);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -137,7 +185,11 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
 
     private ProjectionLoop Start(IViewTable<AccountRow> table)
     {
-        var loop = new ProjectionLoop<AccountRow>(Accounts, Slice.Whole, table, _tail, new ProjectionOptions(), _time, NullLogger.Instance, s => _seen.Writer.TryWrite(s));
+        var loop = new ProjectionLoop<AccountRow>(Accounts, Slice.Whole, table, _tail, new ProjectionOptions(), _time, NullLogger.Instance, s =>
+        {
+            _told.Enqueue(s);
+            _seen.Writer.TryWrite(s);
+        });
         _run = loop.RunAsync(_stop.Token);
         return loop;
     }
