@@ -77,6 +77,11 @@ public static class SessionEndpoints
 
         var all = await Checked(() => queue.ListAsync(session));
         var from = cursor is null ? 0 : all.TakeWhile(m => m.Mutation != cursor).Count() + 1;
+        if (from > all.Count)
+        {
+            throw new BadCommandException("cursor", $"The session does not remember the mutation {cursor:D}; begin without a cursor.");
+        }
+
         var page = all.Skip(from).Take(limit).ToList();
         return Results.Ok(new MutationPageAnswer([.. page.Select(m => Shown(m, null))], from + page.Count < all.Count ? page[^1].Mutation : null));
     }
@@ -108,12 +113,20 @@ public static class SessionEndpoints
         }
         catch (ArgumentException e)
         {
-            throw new BadCommandException("session", e.Message, e);
+            throw new BadCommandException(e.ParamName ?? "session", e.Message, e);
         }
     }
 
+    private static string Name(MutationState state) => state switch
+    {
+        MutationState.Accepted => "accepted",
+        MutationState.Rejected => "rejected",
+        MutationState.Unknown => "unknown",
+        _ => "requested",
+    };
+
     private static MutationStatusAnswer Shown(MutationStatus s, bool? projected) =>
-        new(s.Mutation, s.Command, s.Target, s.State switch { MutationState.Accepted => "accepted", MutationState.Rejected => "rejected", _ => "requested" }, s.Version, s.Position, s.Events, s.Code, s.Reason, projected);
+        new(s.Mutation, s.Command, s.Target, Name(s.State), s.Version, s.Position, s.Events, s.Code, s.Reason, projected);
 }
 
 /// <summary>Mutations of a session, in the order in which they were asked for.</summary>
@@ -125,7 +138,7 @@ public sealed record MutationPageAnswer(IReadOnlyList<MutationStatusAnswer> Muta
 /// <param name="Mutation">Its id.</param>
 /// <param name="Command">The registered name of the command.</param>
 /// <param name="Target">The key of the entity.</param>
-/// <param name="State"><c>requested</c>, <c>accepted</c> or <c>rejected</c>.</param>
+/// <param name="State"><c>requested</c>, <c>accepted</c>, <c>rejected</c>, or <c>unknown</c> where the entity gave no answer.</param>
 /// <param name="Version">The entity's version after it.</param>
 /// <param name="Position">Its place in the log.</param>
 /// <param name="Events">How many events it made.</param>

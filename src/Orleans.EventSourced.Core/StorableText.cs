@@ -3,7 +3,7 @@ using System.Text;
 namespace Orleans.EventSourced.Core;
 
 /// <summary>Text that was not written for a store, such as the message of an exception.</summary>
-internal static class StorableText
+public static class StorableText
 {
     /// <summary>
     /// What any store keeps of it: its beginning, with U+FFFD for NUL, which PostgreSQL keeps in no text, and for halves of surrogate pairs, which UTF-8 has no bytes for. No pair is cut in two.

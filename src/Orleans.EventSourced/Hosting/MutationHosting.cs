@@ -40,10 +40,8 @@ public static class MutationHosting
         {
             silo.Services.TryAddSingleton<RegisteredMutations>();
             silo.Services.TryAddSingleton(provider => new MutationQueue(provider.GetRequiredService<RegisteredMutations>(), provider.GetRequiredService<IGrainFactory>()));
-            silo.AddReaction<SessionEvent>(
-                MutationRunner.Name,
-                context => MutationRunner.HandleAsync(context.Services.GetRequiredService<RegisteredMutations>(), context.Services.GetRequiredService<IGrainFactory>(), context),
-                ReactionStart.Beginning);
+            silo.Services.TryAddSingleton<MutationRunner>();
+            silo.AddReaction<SessionEvent>(MutationRunner.Name, context => context.Services.GetRequiredService<MutationRunner>().HandleAsync(context), ReactionStart.Beginning);
         }
 
         return silo;

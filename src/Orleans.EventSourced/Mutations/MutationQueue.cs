@@ -20,24 +20,23 @@ public sealed class MutationQueue
     /// <param name="command">A command of a registered class.</param>
     /// <param name="context">Who asks and why; its command id becomes the mutation's. A named one that is sent again is the same mutation.</param>
     /// <returns>The mutation as it is now, or why the session does not take it.</returns>
-    /// <exception cref="ArgumentException">The session or target can be no key, or the command's class is not registered by <c>AddMutation</c>.</exception>
+    /// <exception cref="ArgumentException">The session or target, which it names, can be no key.</exception>
+    /// <exception cref="InvalidOperationException">The command's class is not registered by <c>AddMutation</c>.</exception>
     /// <exception cref="Core.Log.LogException">The log is unavailable or overloaded, or it is unknown whether the request is in the queue: send it again under the same id.</exception>
     public async Task<MutationAnswer> RequestAsync(string session, string target, object command, CommandContext context)
     {
         ArgumentNullException.ThrowIfNull(command);
         ArgumentNullException.ThrowIfNull(context);
-        _ = StreamOf(session);
-        var registered = _mutations.Find(command.GetType()) ?? throw new ArgumentException($"No mutation is registered for {command.GetType()}; AddMutation does it.", nameof(command));
-        _ = new StreamId(registered.StreamType, target);
+        Check(SessionGrain.Type, session, nameof(session));
+        var registered = _mutations.Find(command.GetType()) ?? throw new InvalidOperationException($"No mutation is registered for {command.GetType()}; AddMutation does it.");
+        Check(registered.StreamType, target, nameof(target));
         var request = new RequestMutation(context.Command, registered.Name, target, registered.ToJson(command), context.RequestHash, context.ExpectedVersion);
 
         // The request is a command of its own beside the mutation: the entity's events have the mutation's id.
         using (CommandContext.Begin(context with { Command = new CommandId(context.Command).Nested(SessionGrain.Type, 0).Value, ExpectedVersion = null, Correlation = context.Correlation ?? context.Command.ToString("D") }))
         {
             var answer = await _grains.GetGrain<ISessionGrain>(session).ExecuteAsync(request);
-            return answer.Code is null
-                ? new MutationAnswer.Taken(answer.Status ?? new MutationStatus(context.Command, registered.Name, target, MutationState.Requested))
-                : new MutationAnswer.Refused(answer.Code, answer.Reason!);
+            return answer.Status is { } status ? new MutationAnswer.Taken(status) : new MutationAnswer.Refused(answer.Code!, answer.Reason!);
         }
     }
 
@@ -45,7 +44,7 @@ public sealed class MutationQueue
     /// <exception cref="ArgumentException">The session can be no key.</exception>
     public Task<MutationStatus?> FindAsync(string session, Guid mutation)
     {
-        _ = StreamOf(session);
+        Check(SessionGrain.Type, session, nameof(session));
         return _grains.GetGrain<ISessionGrain>(session).FindAsync(mutation);
     }
 
@@ -53,11 +52,21 @@ public sealed class MutationQueue
     /// <exception cref="ArgumentException">The session can be no key.</exception>
     public Task<IReadOnlyList<MutationStatus>> ListAsync(string session)
     {
-        _ = StreamOf(session);
+        Check(SessionGrain.Type, session, nameof(session));
         return _grains.GetGrain<ISessionGrain>(session).ListAsync();
     }
 
-    private static StreamId StreamOf(string session) => new(SessionGrain.Type, session);
+    private static void Check(string type, string key, string name)
+    {
+        try
+        {
+            _ = new StreamId(type, key);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException(e.Message, name, e);
+        }
+    }
 }
 
 /// <summary>What a session says to a request.</summary>

@@ -11,6 +11,9 @@ public enum MutationState
 
     /// <summary>It was refused and changed nothing.</summary>
     Rejected,
+
+    /// <summary>Nobody knows: the entity did not answer, or an operator passed it over. It is not executed again; where it took effect after all, it may still become accepted.</summary>
+    Unknown,
 }
 
 /// <summary>A request for a mutation and what became of it.</summary>
@@ -41,7 +44,7 @@ public sealed record MutationStatus([property: Id(0)] Guid Mutation, [property: 
     [Id(8)]
     public string? Code { get; init; }
 
-    /// <summary>Why it was refused, for people.</summary>
+    /// <summary>Why it was refused, or why nobody knows, for people.</summary>
     [Id(9)]
     public string? Reason { get; init; }
 }

@@ -9,9 +9,8 @@ internal abstract record RegisteredMutation(string Name, Type Command, string St
     /// <summary>The longest name.</summary>
     public const int MaxName = 128;
 
-    /// <summary>Sends the command to its entity, in the context that is set.</summary>
-    /// <exception cref="JsonException">The payload is no such command.</exception>
-    public abstract Task<RecordFate> SendAsync(IGrainFactory grains, MutationRequested request);
+    /// <summary>Sends the command to its entity, in the context that is set. A payload that is no such command is a fate.</summary>
+    public abstract Task<MutationFate> SendAsync(IGrainFactory grains, MutationRequested request);
 
     /// <summary>The command as a payload.</summary>
     public abstract string ToJson(object command);
@@ -22,15 +21,24 @@ internal sealed record RegisteredMutation<TCommand, TEvent>(string Name, string 
     : RegisteredMutation(Name, typeof(TCommand), StreamType)
     where TCommand : class
 {
-    public override async Task<RecordFate> SendAsync(IGrainFactory grains, MutationRequested request)
+    public override async Task<MutationFate> SendAsync(IGrainFactory grains, MutationRequested request)
     {
-        var command = request.Payload.Deserialize<TCommand>(Json) ?? throw new JsonException("The command is null.");
+        TCommand command;
+        try
+        {
+            command = request.Payload.Deserialize<TCommand>(Json) ?? throw new JsonException("The command is null.");
+        }
+        catch (JsonException e)
+        {
+            return MutationRejected.Of(request, "unreadable", e.Message);
+        }
+
         return await Send(grains, request.Target, command) switch
         {
-            Accepted<TEvent> a => new RecordFate(request.Mutation, $"{StreamType}/{request.Target}", a.Version, a.Position, a.Events.Count, null, null),
-            Rejected<TEvent> r => MutationRunner.Refused(request, r.Code, r.Reason),
-            VersionMismatch<TEvent> m => MutationRunner.Refused(request, "version-mismatch", $"The version is {m.Actual}, not {request.ExpectedVersion}."),
-            IdReused<TEvent> => MutationRunner.Refused(request, "id-reused", "The id was used before for another request."),
+            Accepted<TEvent> a => new MutationAccepted(request.Mutation, $"{StreamType}/{request.Target}", a.Version, a.Position, a.Events.Count),
+            Rejected<TEvent> r => MutationRejected.Of(request, r.Code, r.Reason),
+            VersionMismatch<TEvent> m => MutationRejected.Of(request, "version-mismatch", $"The version is {m.Actual}, not {request.ExpectedVersion}."),
+            IdReused<TEvent> => MutationRejected.Of(request, "id-reused", "The id was used before for another request."),
             var other => throw new Core.Log.LogUnavailableException($"The command was answered {other}; it is sent again."),
         };
     }

@@ -32,10 +32,11 @@ internal sealed class SessionGrain : EventSourcedGrain<Session, SessionEvent>, I
 
     public async Task<SessionAnswer> ExecuteAsync(SessionCommand command)
     {
-        var id = command is RequestMutation request ? request.Mutation : ((RecordFate)command).Mutation;
+        var id = command is RequestMutation request ? request.Mutation : ((RecordFate)command).Fate.Mutation;
         return await ExecuteAsync(command, Session.Decide) switch
         {
-            Accepted<SessionEvent> => new SessionAnswer(State.Known.GetValueOrDefault(id), null, null),
+            Accepted<SessionEvent> when State.Known.TryGetValue(id, out var known) => new SessionAnswer(known, null, null),
+            Accepted<SessionEvent> => new SessionAnswer(null, MutationRefusals.Known, "The session had a mutation with this id, so long ago that it does not remember what became of it."),
             Rejected<SessionEvent>(var code, var reason) => new SessionAnswer(null, code, reason),
             IdReused<SessionEvent> => new SessionAnswer(null, MutationRefusals.Known, "The session has a mutation with this id already, with another content."),
             _ => throw new Core.Log.LogUnavailableException("The session was changed by others each time; send it again."),

@@ -45,14 +45,17 @@ internal sealed partial class CommandSender(string actor, string origin, Func<in
         return result;
     }
 
-    public async Task<TResult> CallAsync<TResult>(Func<IGrainFactory, Task<TResult>> call, int? expectedVersion)
+    public Task<TResult> CallAsync<TResult>(Func<IGrainFactory, Task<TResult>> call, int? expectedVersion)
     {
         var ordinal = Interlocked.Increment(ref _sent) - 1;
-        if (ordinal >= MaxCommands)
-        {
-            throw new InvalidOperationException($"A handler of {actor} sends more than {MaxCommands} commands at once.");
-        }
+        return ordinal < MaxCommands
+            ? CallAsync(call, expectedVersion, ordinal)
+            : throw new InvalidOperationException($"A handler of {actor} sends more than {MaxCommands} commands at once.");
+    }
 
+    /// <summary>The same, where the sender numbers its commands itself.</summary>
+    public async Task<TResult> CallAsync<TResult>(Func<IGrainFactory, Task<TResult>> call, int? expectedVersion, int ordinal)
+    {
         var (id, correlation, traceParent) = await cause();
         var context = new CommandContext(idOf(ordinal).Value)
         {

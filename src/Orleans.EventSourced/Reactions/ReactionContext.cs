@@ -44,4 +44,7 @@ public sealed class ReactionContext<TEvent>
         ArgumentNullException.ThrowIfNull(call);
         return _sender.CallAsync(call, null);
     }
+
+    /// <summary>The same, as the command with this number: where what is sent does not depend on the event alone, each of the things that may be sent has one.</summary>
+    internal Task<TResult> CallAsync<TResult>(Func<IGrainFactory, Task<TResult>> call, int ordinal) => _sender.CallAsync(call, null, ordinal);
 }

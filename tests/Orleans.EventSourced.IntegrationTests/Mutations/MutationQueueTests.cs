@@ -5,6 +5,7 @@ using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Reactions;
 using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.Grains;
 using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.Mutations;
@@ -16,6 +17,9 @@ namespace Orleans.EventSourced.IntegrationTests.Mutations;
 public sealed class MutationQueueTests(PostgresFixture postgres)
 {
     private readonly InMemoryReactionStore _reactions = new();
+
+    private Func<IGrainFactory, string, AddTo, Task<CommandResult<CounterEvent>>> _send =
+        (grains, id, command) => command.Amount >= 0 ? grains.GetGrain<ICounterGrain>(id).AddAsync(command.Amount) : throw new InvalidOperationException("This entity fails.");
 
     [Fact]
     public async Task what_is_asked_for_is_done_in_order_and_its_fate_is_recorded_with_who_and_why()
@@ -136,8 +140,126 @@ public sealed class MutationQueueTests(PostgresFixture postgres)
         await TakenAsync(queue, "s", "c", 3, "works");
         var done = await SettledAsync(queue, "s", 2);
         Assert.Equal([("failed", MutationState.Rejected), (null, MutationState.Accepted)], done.Select(m => (m.Code, m.State)));
-        await Assert.ThrowsAsync<ArgumentException>(() => queue.RequestAsync("s", "c", "no command", Context("x", "x")));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => queue.RequestAsync("s", "c", "no command", Context("x", "x")));
         await Assert.ThrowsAsync<ArgumentException>(() => queue.RequestAsync("", "c", new AddTo(1), Context("x", "x")));
+    }
+
+    [Fact]
+    public async Task what_fails_behind_its_append_took_effect_and_what_fails_for_a_moment_is_sent_again()
+    {
+        var moments = 0;
+        _send = async (grains, id, command) =>
+        {
+            if (id == "moment" && Interlocked.Increment(ref moments) < 3)
+            {
+                throw new ObjectDisposedException("A silo that goes.");
+            }
+
+            var result = await grains.GetGrain<ICounterGrain>(id).AddAsync(command.Amount);
+            return id == "behind" ? throw new InvalidOperationException("Too late to fail.") : result;
+        };
+        await using var node = await StartAsync(_reactions);
+        var queue = node.Services.GetRequiredService<MutationQueue>();
+        await TakenAsync(queue, "s", "behind", 5, "behind");
+        await TakenAsync(queue, "s", "moment", 3, "moment");
+        var done = await SettledAsync(queue, "s", 2);
+        Assert.All(done, m => Assert.Equal(MutationState.Accepted, m.State));
+        Assert.Equal([("counter/behind", 1, 1), ("counter/moment", 1, 1)], done.Select(m => (m.Stream, m.Version!.Value, m.Events!.Value)));
+        Assert.Equal((await node.Loader.ReadAsync(new StreamId("counter", "behind"), StreamVersion.None, 1))[0].Position.Value, done[0].Position);
+    }
+
+    [Fact]
+    public async Task an_entity_that_never_answers_holds_up_nobody_for_good_and_its_fate_says_that_it_is_not_known()
+    {
+        _send = (grains, id, command) => id == "dead" ? throw new TimeoutException("No answer.") : grains.GetGrain<ICounterGrain>(id).AddAsync(command.Amount);
+        await using var node = await StartAsync(_reactions);
+        var queue = node.Services.GetRequiredService<MutationQueue>();
+        await TakenAsync(queue, "s", "dead", 5, "dead");
+        await TakenAsync(queue, "s", "c", 3, "behind it");
+        await TakenAsync(queue, "another", "c", 3, "elsewhere");
+        await SettledAsync(queue, "another", 1);
+        var done = await SettledAsync(queue, "s", 2);
+        Assert.Equal(["Unknown", "Accepted"], done.Select(m => $"{m.State}"));
+        Assert.Contains("No answer.", done[0].Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task a_refusal_in_words_that_no_store_keeps_is_a_fate_too()
+    {
+        _send = (_, _, _) => Task.FromResult<CommandResult<CounterEvent>>(new Rejected<CounterEvent>("odd", "Because \0 of this."));
+        await using var node = await StartAsync(_reactions);
+        var queue = node.Services.GetRequiredService<MutationQueue>();
+        await TakenAsync(queue, "s", "c", 5, "odd");
+        Assert.Equal("Because \uFFFD of this.", (await SettledAsync(queue, "s", 1))[0].Reason);
+    }
+
+    [Fact]
+    public async Task a_run_that_was_given_up_records_nothing_when_it_comes_to_an_end_at_last()
+    {
+        var runs = 0;
+        var (first, second) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _send = async (grains, id, command) =>
+        {
+            if (Interlocked.Increment(ref runs) == 1)
+            {
+                await first.Task;
+                return new Rejected<CounterEvent>("late", "It was decided on what was then.");
+            }
+
+            await second.Task;
+            return await grains.GetGrain<ICounterGrain>(id).AddAsync(command.Amount);
+        };
+        await using var node = await StartAsync(_reactions, handlerTimeout: TimeSpan.FromSeconds(2));
+        var queue = node.Services.GetRequiredService<MutationQueue>();
+        var asked = await TakenAsync(queue, "s", "c", 5, "slow");
+        await Eventually.Async("a second run", () => Task.FromResult(Volatile.Read(ref runs) == 2));
+        first.SetResult();
+
+        // The late run has no way to tell that it ended; what it would record takes a few milliseconds.
+        for (var look = 0; look < 50; look++)
+        {
+            Assert.Equal(MutationState.Requested, (await queue.FindAsync("s", asked.Mutation))!.State);
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        }
+
+        second.SetResult();
+        Assert.Equal(MutationState.Accepted, (await SettledAsync(queue, "s", 1))[0].State);
+    }
+
+    [Fact]
+    public async Task one_that_is_passed_over_is_told_of_and_frees_its_place_with_the_next_fate()
+    {
+        var log = new InMemoryEventLog(TimeProvider.System);
+        await using (var node = await StartAsync(new BrokenReactions(_reactions) { Opens = false }, log))
+        {
+            var queue = node.Services.GetRequiredService<MutationQueue>();
+            for (var i = 0; i < 3; i++)
+            {
+                await TakenAsync(queue, "s", "c", 1, $"m{i}");
+            }
+        }
+
+        await _reactions.SkipAsync(new ReactionName("es-mutations"), new SkippedEvent(new LogPosition(2), "not this one", "ops", DateTimeOffset.UnixEpoch), CancellationToken.None);
+        await using var next = await StartAsync(_reactions, log);
+        var done = await SettledAsync(next.Services.GetRequiredService<MutationQueue>(), "s", 3);
+        Assert.Equal(["Accepted", "Unknown", "Accepted"], done.Select(m => $"{m.State}"));
+        Assert.Equal(2, (await next.Grains.GetGrain<ICounterGrain>("c").GetAsync()).Total);
+    }
+
+    [Fact]
+    public async Task one_that_the_session_does_not_remember_any_more_is_not_taken_again()
+    {
+        await using var node = await StartAsync(_reactions);
+        var queue = node.Services.GetRequiredService<MutationQueue>();
+        await TakenAsync(queue, "s", "c0", 1, "long ago");
+        await SettledAsync(queue, "s", 1);
+        for (var i = 0; i < 2; i++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 1_000).Select(n => TakenAsync(queue, "s", $"c{n % 50}", 1, $"m{i} {n}")));
+            await Eventually.Async("all done", async () => (await queue.ListAsync("s")).All(m => m.State != MutationState.Requested), seconds: 60);
+        }
+
+        Assert.Equal(MutationRefusals.Known, Assert.IsType<MutationAnswer.Refused>(await queue.RequestAsync("s", "c0", new AddTo(1), Context("long ago", "c0 1"))).Code);
     }
 
     private static CommandContext Context(string name, string content) =>
@@ -153,15 +275,15 @@ public sealed class MutationQueueTests(PostgresFixture postgres)
         return all;
     }
 
-    private static void Mutations(ISiloBuilder silo) => silo.AddMutation<AddTo, CounterEvent>(
-        "add-to", "counter", (grains, id, command) => command.Amount >= 0 ? grains.GetGrain<ICounterGrain>(id).AddAsync(command.Amount) : throw new InvalidOperationException("This entity fails."));
+    private void Mutations(ISiloBuilder silo) => silo.AddMutation<AddTo, CounterEvent>("add-to", "counter", (grains, id, command) => _send(grains, id, command));
 
-    private static Task<TestNode> StartAsync(IReactionStore reactions, InMemoryEventLog? log = null) => TestNode.StartAsync(
+    private Task<TestNode> StartAsync(IReactionStore reactions, InMemoryEventLog? log = null, TimeSpan? handlerTimeout = null) => TestNode.StartAsync(
         services =>
         {
             services.AddSingleton<IEventLog>(_ => log ?? new InMemoryEventLog(TimeProvider.System));
             services.AddSingleton<ISnapshotStore>(new InMemorySnapshotStore());
             services.AddSingleton(reactions);
+            services.Configure<ReactionOptions>(o => o.HandlerTimeout = handlerTimeout ?? o.HandlerTimeout);
         },
         views: Mutations);
 

@@ -62,6 +62,9 @@ public sealed class SessionTests(PostgresFixture postgres) : IDisposable
         using var nameless = await node.PostAsync("/fines/b/payments", new { amount = 2 }, ("Prefer", "respond-async"));
         Assert.Equal(HttpStatusCode.BadRequest, nameless.StatusCode);
         Assert.Contains("ES-Session", await nameless.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        using var forgotten = await node.Http.GetAsync($"/sessions/tab%201/mutations?cursor={Guid.NewGuid():D}");
+        Assert.Equal(HttpStatusCode.BadRequest, forgotten.StatusCode);
+        Assert.Contains("cursor", await forgotten.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         using var unknown = await node.Http.GetAsync($"/sessions/tab%202/mutations/{Guid.NewGuid():D}");
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
     }

@@ -32,6 +32,7 @@ public sealed class FineEventFilesTests
         ["mutation-requested.1"] = new MutationRequested(Mutation, "register-payment", "A1", JsonSerializer.SerializeToElement(new { amount = 87.00m }), "0a1b", 3),
         ["mutation-accepted.1"] = new MutationAccepted(Mutation, "fine/A1", 4, 7, 1),
         ["mutation-rejected.1"] = new MutationRejected(Mutation, "overdrawn", "Too much."),
+        ["mutation-unknown.1"] = new MutationUnknown(Mutation, "No answer."),
     };
 
     private readonly JsonEventCodec _codec = new(FineEventTypes.Map);

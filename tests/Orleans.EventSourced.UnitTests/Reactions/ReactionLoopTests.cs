@@ -54,6 +54,30 @@ public sealed class ReactionLoopTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task a_resume_that_comes_while_the_handler_fails_is_not_lost()
+    {
+        await _bank.AppendAsync("a", new Opened("x"));
+        ReactionLoop? loop = null;
+        var (tries, second) = (0, new TaskCompletionSource());
+        var reaction = new Reaction(Name, typeof(AccountEvent), ReactionStart.Beginning, (_, _, _) =>
+        {
+            if (++tries > 1)
+            {
+                second.TrySetResult();
+                return Task.CompletedTask;
+            }
+
+            loop!.Resume();
+            throw new LogUnavailableException("not now");
+        });
+        loop = new ReactionLoop(reaction, _store, _tail, _options, _time, NullLogger.Instance);
+        _run = loop.RunAsync(_stop.Token);
+
+        // The clock stands still: nothing but the resume can bring the second try.
+        await second.Task.WaitAsync(TimeSpan.FromSeconds(20), TimeProvider.System, CancellationToken.None);
+    }
+
+    [Fact]
     public async Task an_outage_is_tried_again_until_it_is_over_and_is_no_reason_to_stop()
     {
         _fault = new LogUnavailableException("not now");
