@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -10,12 +11,12 @@ namespace Orleans.EventSourced.AspNetCore;
 /// <summary>
 /// Reads of views over HTTP. <c>GET NAME</c> answers a page: <c>limit</c>, <c>cursor</c> (the <c>next</c> of the page before), <c>sort</c> (a column; <c>-column</c> turns it round), and filters
 /// <c>column=value</c>, <c>column.lt=</c>, <c>.le</c>, <c>.gt</c>, <c>.ge</c>. <c>GET NAME/KEY</c> answers a row. <c>after=POSITION</c>, or the header <c>ES-After</c>, asks for at least that position
-/// and waits for it up to <c>wait</c> seconds. The header <c>ES-Position</c> of the answer says what it reflects.
+/// and waits for it up to <c>wait</c> seconds. <c>session=NAME</c> answers at once, with the session's accepted mutations on top of rows that do not show them yet: such a row says <c>pending</c>. The header <c>ES-Position</c> of the answer says what it reflects.
 /// </summary>
 public static class ViewEndpoints
 {
     private const int DefaultWaitSeconds = 5;
-    private static readonly HashSet<string> Taken = ["after", "wait", "limit", "cursor", "sort"];
+    private static readonly HashSet<string> Taken = ["after", "wait", "session", "limit", "cursor", "sort"];
 
     /// <summary>Maps the two kinds of reads under <paramref name="prefix"/>, for all views of the program.</summary>
     public static RouteGroupBuilder MapViews(this IEndpointRouteBuilder routes, string prefix = "/views")
@@ -42,12 +43,18 @@ public static class ViewEndpoints
                 return CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-row", $"View '{name}' has no row '{key}'.");
             }
 
+            if (row.IsPending)
+            {
+                // No state of the view, and so without a tag.
+                return Results.Ok(Shown(row));
+            }
+
             http.Response.Headers.ETag = $"\"{row.Position.ToString(CultureInfo.InvariantCulture)}\"";
             return http.Request.Headers.IfNoneMatch == http.Response.Headers.ETag ? Results.StatusCode(StatusCodes.Status304NotModified) : Results.Ok(Shown(row));
         });
     }
 
-    private static ViewRowAnswer Shown(ViewRow row) => new(row.Key, row.Position, row.Row);
+    private static ViewRowAnswer Shown(ViewRow row) => new(row.Key, row.Position, row.Row, row.IsPending);
 
     private static IResult Answer<T>(ViewResult<T> result, string name, HttpContext http, Func<T, IResult> answer)
     {
@@ -106,7 +113,24 @@ public static class ViewEndpoints
             throw new BadCommandException("wait", $"It is 0 to {Consistency.MaxWait.TotalSeconds} seconds.");
         }
 
+        if (Single(request, "session") is { } session)
+        {
+            return position is null ? MineOf(session) : throw new BadCommandException("session", "It answers at once; 'after' waits. Ask for one of them.");
+        }
+
         return position is null ? new Consistency.Eventual() : new Consistency.AtLeast(position.Value, TimeSpan.FromSeconds(wait));
+    }
+
+    private static Consistency.WithMine MineOf(string session)
+    {
+        try
+        {
+            return new Consistency.WithMine(session);
+        }
+        catch (ArgumentException e)
+        {
+            throw new BadCommandException("session", e.Message, e);
+        }
     }
 
     private static string? Single(HttpRequest request, string name) => request.Query[name] switch
@@ -131,4 +155,5 @@ public sealed record ViewPageAnswer(IReadOnlyList<ViewRowAnswer> Rows, string? N
 /// <param name="Key">Its key.</param>
 /// <param name="Position">The last event folded into it.</param>
 /// <param name="Row">Its columns.</param>
-public sealed record ViewRowAnswer(string Key, long Position, object Row);
+/// <param name="Pending">Whether mutations of the session that was named are in it that the view does not show yet; left out where not.</param>
+public sealed record ViewRowAnswer(string Key, long Position, object Row, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Pending);

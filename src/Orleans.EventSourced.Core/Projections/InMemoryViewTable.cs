@@ -108,7 +108,7 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
         lock (_editions.Gate)
         {
             return Task.FromResult(Current is { Checkpoints.Count: > 0 } table
-                ? plan.Page([.. plan.Over(table.Rows.Select(r => Keyed(r.Key, r.Value)).AsQueryable())], table.Reflects(table.Checkpoints.Values.MinBy(c => c.Position).Position, static _ => true))
+                ? plan.Page(plan.Over(table.Rows.Select(r => Keyed(r.Key, r.Value))), table.Reflects(table.Checkpoints.Values.MinBy(c => c.Position).Position, static _ => true))
                 : plan.Page([], LogPosition.Start));
         }
     }

@@ -18,6 +18,7 @@ public sealed class RowQueryPlan<TRow>
     private readonly List<Expression<Func<KeyedRow<TRow>, bool>>> _conditions = [];
     private readonly Operand? _sort;
     private readonly bool _descending;
+    private readonly Lazy<Func<KeyedRow<TRow>, bool>[]> _matches;
 
     /// <param name="query">What is wanted.</param>
     /// <exception cref="RowQueryException">It names what the view does not allow.</exception>
@@ -35,6 +36,7 @@ public sealed class RowQueryPlan<TRow>
         }
 
         (Limit, _descending) = (query.Limit, query.Descending);
+        _matches = new(() => [.. _conditions.Select(c => ((Expression<Func<KeyedRow<TRow>, bool>>)new Ordinal().Visit(c)).Compile())]);
         _sort = query.SortBy is null or RowKeyName ? null : Find(query.SortBy, "sort");
         if (_sort is { IsSortable: false })
         {
@@ -66,13 +68,45 @@ public sealed class RowQueryPlan<TRow>
         return ordered.Take(Limit + 1);
     }
 
-    /// <summary>What <see cref="Over"/> gave, as a page.</summary>
+    /// <summary>The same of rows in memory. Text is ordered by its UTF-16 units, as the databases order its bytes, whatever the culture.</summary>
+    public List<KeyedRow<TRow>> Over(IEnumerable<KeyedRow<TRow>> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return [.. Sorted(rows.Where(Matches)).Take(Limit + 1)];
+    }
+
+    /// <summary>A page with other rows in the place of some of its own; those that belong behind it are left to the next pages.</summary>
+    /// <param name="page">What <see cref="Page"/> gave.</param>
+    /// <param name="changed">The rows by key, as they are now; null: there is none.</param>
+    internal RowPage<TRow> With(RowPage<TRow> page, IReadOnlyDictionary<string, KeyedRow<TRow>?> changed)
+    {
+        var mine = changed.Values.OfType<KeyedRow<TRow>>().Where(r => Matches(r) && (page.Next is null || Compare(r, page.Rows[^1]) <= 0));
+        var rows = Sorted(page.Rows.Where(r => !changed.ContainsKey(r.Key)).Concat(mine));
+        return rows.Count <= Limit ? page with { Rows = rows } : Page(rows, page.Reflects);
+    }
+
+    /// <summary>What <see cref="Over(IQueryable{KeyedRow{TRow}})"/> gave, as a page.</summary>
     /// <param name="rows">The rows, in its order.</param>
     /// <param name="reflects">How far they reach at least.</param>
     public RowPage<TRow> Page(List<KeyedRow<TRow>> rows, LogPosition reflects)
     {
         ArgumentNullException.ThrowIfNull(rows);
         return rows.Count <= Limit ? new RowPage<TRow>(rows, null, reflects) : new RowPage<TRow>(rows[..Limit], CursorOf(rows[Limit - 1]), reflects);
+    }
+
+    private bool Matches(KeyedRow<TRow> row) => Array.TrueForAll(_matches.Value, m => m(row));
+
+    private List<KeyedRow<TRow>> Sorted(IEnumerable<KeyedRow<TRow>> rows)
+    {
+        var sorted = rows.ToList();
+        sorted.Sort(Compare);
+        return sorted;
+    }
+
+    private int Compare(KeyedRow<TRow> a, KeyedRow<TRow> b)
+    {
+        var order = _sort?.Compare(a, b) is { } byColumn and not 0 ? byColumn : string.CompareOrdinal(a.Key, b.Key);
+        return _descending ? -order : order;
     }
 
     private string CursorOf(KeyedRow<TRow> row) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes((string[])[_sort?.Text(row) ?? "", row.Key]));
@@ -122,6 +156,15 @@ public sealed class RowQueryPlan<TRow>
         }
     }
 
+    /// <summary>Makes of the comparison of texts that databases translate the one that orders them alike in memory.</summary>
+    private sealed class Ordinal : ExpressionVisitor
+    {
+        protected override Expression VisitMethodCall(MethodCallExpression node) =>
+            node.Method.DeclaringType == typeof(string) && node.Method.Name == nameof(string.Compare)
+                ? Expression.Call(typeof(string), nameof(string.CompareOrdinal), null, [.. node.Arguments])
+                : base.VisitMethodCall(node);
+    }
+
     /// <summary>What rows can be compared and ordered by.</summary>
     private abstract class Operand(bool isSortable)
     {
@@ -130,6 +173,8 @@ public sealed class RowQueryPlan<TRow>
         public abstract Expression Compare(string field, RowComparison comparison, string value);
 
         public abstract IOrderedQueryable<KeyedRow<TRow>> Order(IQueryable<KeyedRow<TRow>> rows, bool descending);
+
+        public abstract int Compare(KeyedRow<TRow> a, KeyedRow<TRow> b);
 
         public abstract string Text(KeyedRow<TRow> row);
     }
@@ -174,6 +219,9 @@ public sealed class RowQueryPlan<TRow>
             var by = Expression.Lambda<Func<KeyedRow<TRow>, TValue>>(member, Keyed);
             return descending ? rows.OrderByDescending(by) : rows.OrderBy(by);
         }
+
+        public override int Compare(KeyedRow<TRow> a, KeyedRow<TRow> b) =>
+            (_value.Value(a), _value.Value(b)) is (string x, string y) ? string.CompareOrdinal(x, y) : Comparer<TValue>.Default.Compare(_value.Value(a), _value.Value(b));
 
         public override string Text(KeyedRow<TRow> row) => ColumnText<TValue>.Of(_value.Value(row));
 

@@ -18,6 +18,10 @@ internal interface ISessionGrain : IGrainWithStringKey
     /// <summary>The mutations that it remembers, in the order in which they were asked for.</summary>
     [Alias("List"), ReadOnly]
     Task<IReadOnlyList<MutationStatus>> ListAsync();
+
+    /// <summary>Those of them that wrote something behind a position.</summary>
+    [Alias("ListAccepted"), ReadOnly]
+    Task<IReadOnlyList<MutationStatus>> ListAcceptedAsync(long after);
 }
 
 /// <summary>What a session answered, as it travels between silos: its events stay where they are.</summary>
@@ -46,4 +50,6 @@ internal sealed class SessionGrain : EventSourcedGrain<Session, SessionEvent>, I
     public Task<MutationStatus?> FindAsync(Guid mutation) => Task.FromResult(State.Known.GetValueOrDefault(mutation));
 
     public Task<IReadOnlyList<MutationStatus>> ListAsync() => Task.FromResult<IReadOnlyList<MutationStatus>>([.. State.Order.Select(id => State.Known[id])]);
+
+    public Task<IReadOnlyList<MutationStatus>> ListAcceptedAsync(long after) => Task.FromResult<IReadOnlyList<MutationStatus>>([.. State.Known.Values.Where(m => m.Position > after && m.Events > 0)]);
 }

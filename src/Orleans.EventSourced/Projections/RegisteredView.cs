@@ -38,6 +38,13 @@ internal abstract class RegisteredView(ViewId view, int slices) : IKept
     /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
     public abstract Task<ViewAnswer<ViewRows>> QueryAsync(RowQuery query);
 
+    /// <summary>The row with what its reader did on top; a null answer: there is too much of it.</summary>
+    public abstract Task<ViewAnswer<ViewRow?>?> ReadAsync(string key, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>> own);
+
+    /// <summary>A page of rows with what their reader did on top; null: there is too much of it.</summary>
+    /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
+    public abstract Task<ViewAnswer<ViewRows>?> QueryAsync(RowQuery query, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>> own);
+
     /// <summary>The events that wait for parked rows, by slice, key and position.</summary>
     public abstract Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken);
 
@@ -68,6 +75,7 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
 {
     private readonly IViewTable<TRow> _table = store.Table<TRow>();
     private readonly IViewReader<TRow> _reader = store.Reader<TRow>();
+    private readonly ViewOverlay<TRow> _overlay = new(projection, store.Table<TRow>(), store.Reader<TRow>(), tail, slices);
 
     public override IViewEditions Editions { get; } = store.Editions<TRow>();
 
@@ -88,6 +96,16 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
         var (rows, next, reflects) = await _reader.QueryAsync(new RowQueryPlan<TRow>(query), CancellationToken.None).ConfigureAwait(false);
         return new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(Shown)], next), reflects.Value);
     }
+
+    public override async Task<ViewAnswer<ViewRow?>?> ReadAsync(string key, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>> own) =>
+        await _overlay.ReadAsync(key, own, CancellationToken.None).ConfigureAwait(false) is var (row, reflects, isPending)
+            ? new ViewAnswer<ViewRow?>(row is null ? null : Shown(row) with { IsPending = isPending }, reflects.Value)
+            : null;
+
+    public override async Task<ViewAnswer<ViewRows>?> QueryAsync(RowQuery query, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>> own) =>
+        await _overlay.QueryAsync(query, own, CancellationToken.None).ConfigureAwait(false) is var ((rows, next, reflects), pending)
+            ? new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(r => Shown(r) with { IsPending = pending.Contains(r.Key) })], next), reflects.Value)
+            : null;
 
     public override async Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken)
     {

@@ -41,4 +41,19 @@ public abstract record Consistency
         /// <summary>Its parts.</summary>
         public void Deconstruct(out long position, out TimeSpan atMost) => (position, atMost) = (Position, AtMost);
     }
+    /// <summary>
+    /// Whatever the rows reflect now, with the accepted mutations of a session (<see cref="Mutations.MutationQueue"/>) folded on top of rows that do not show them yet. It never waits. Such rows are
+    /// marked as pending; the position of the answer stays that of the rows without them.
+    /// </summary>
+    [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.Consistency.WithMine")]
+    public sealed record WithMine : Consistency
+    {
+        /// <param name="session">The session.</param>
+        /// <exception cref="ArgumentException">It can be no key.</exception>
+        public WithMine(string session) => Session = new StreamId(Mutations.SessionGrain.Type, session).Key;
+
+        /// <summary>The session.</summary>
+        [Id(0)]
+        public string Session { get; }
+    }
 }

@@ -1,6 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.Concurrency;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Mutations;
 using Orleans.EventSourced.Projections;
 
 namespace Orleans.EventSourced.Queries;
@@ -23,18 +25,29 @@ public interface IViewQueryGrain : IGrainWithStringKey
 
 /// <summary>Stateless and reentrant: a read that waits for a position delays no other.</summary>
 [GrainType("es-view-query"), StatelessWorker, Reentrant]
-internal sealed class ViewQueryGrain(RegisteredViews views, Checkpoints checkpoints, LogTail tail) : Grain, IViewQueryGrain
+internal sealed class ViewQueryGrain(RegisteredViews views, Checkpoints checkpoints, LogTail tail, IServiceProvider services, IGrainFactory grains) : Grain, IViewQueryGrain
 {
-    public Task<ViewResult<ViewRow?>> GetAsync(string key, Consistency consistency) => AnswerAsync(consistency, v => [Slice.Of(key, v.Slices).Index], v => v.ReadAsync(key));
+    public Task<ViewResult<ViewRow?>> GetAsync(string key, Consistency consistency) =>
+        AnswerAsync(consistency, v => [Slice.Of(key, v.Slices).Index], v => v.ReadAsync(key), (v, own) => v.ReadAsync(key, own));
 
-    public Task<ViewResult<ViewRows>> ListAsync(RowQuery query, Consistency consistency) => AnswerAsync(consistency, v => [.. Enumerable.Range(0, v.Slices)], v => v.QueryAsync(query));
+    public Task<ViewResult<ViewRows>> ListAsync(RowQuery query, Consistency consistency) =>
+        AnswerAsync(consistency, v => [.. Enumerable.Range(0, v.Slices)], v => v.QueryAsync(query), (v, own) => v.QueryAsync(query, own));
 
-    private async Task<ViewResult<T>> AnswerAsync<T>(Consistency consistency, Func<RegisteredView, int[]> slices, Func<RegisteredView, Task<ViewAnswer<T>>> read)
+    private async Task<ViewResult<T>> AnswerAsync<T>(
+        Consistency consistency,
+        Func<RegisteredView, int[]> slices,
+        Func<RegisteredView, Task<ViewAnswer<T>>> read,
+        Func<RegisteredView, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>>, Task<ViewAnswer<T>?>> readWithMine)
     {
         ArgumentNullException.ThrowIfNull(consistency);
         if (views.Named(this.GetPrimaryKeyString()) is not { } view)
         {
             return new NoSuchView<T>();
+        }
+
+        if (consistency is Consistency.WithMine mine)
+        {
+            return await readWithMine(view, after => OwnAsync(mine.Session, after)) is { } overlaid ? overlaid : new ViewBehind<T>((await read(view)).Reflects, tail.Head.Value);
         }
 
         if (consistency is Consistency.AtLeast(var wanted, var atMost) && !await checkpoints.WaitAsync(view, slices(view), new LogPosition(wanted), TimeSpan.Zero, CancellationToken.None))
@@ -51,5 +64,20 @@ internal sealed class ViewQueryGrain(RegisteredViews views, Checkpoints checkpoi
         // The rows themselves have the last word: they may have come as far after the wait, and what this silo knows of the checkpoints may be of a table that was dropped and is filled anew.
         var answer = await read(view);
         return consistency is Consistency.AtLeast(var least, _) && answer.Reflects < least ? new ViewBehind<T>(answer.Reflects, tail.Head.Value) : answer;
+    }
+
+    /// <summary>What the session's accepted mutations wrote behind a position. It is called back outside the grain's turns, where its own factory of grains may not be used.</summary>
+    private async Task<IReadOnlyList<OwnEvents>> OwnAsync(string session, LogPosition after)
+    {
+        if (services.GetService<RegisteredMutations>() is null)
+        {
+            return [];
+        }
+
+        return
+        [
+            .. from m in await grains.GetGrain<ISessionGrain>(session).ListAcceptedAsync(after.Value)
+               select new OwnEvents(new StreamId(m.Stream!), new StreamVersion(m.Version!.Value - m.Events!.Value + 1), new StreamVersion(m.Version.Value)),
+        ];
     }
 }

@@ -16,7 +16,7 @@ public abstract record ViewResult<T>
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ViewAnswer`1")]
 public sealed record ViewAnswer<T>([property: Id(0)] T Value, [property: Id(1)] long Reflects) : ViewResult<T>;
 
-/// <summary>The rows did not reach the position within the time; ask again later.</summary>
+/// <summary>The rows did not reach the position within the time, or so much is to be folded on top of them that it would take too long; ask again later.</summary>
 /// <param name="Reflects">The position that they reach.</param>
 /// <param name="Head">The log's head.</param>
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ViewBehind`1")]
@@ -36,7 +36,12 @@ public sealed record NoSuchView<T> : ViewResult<T>;
 /// <param name="Position">The last event folded into it.</param>
 /// <param name="Row">An instance of the view's row class.</param>
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ViewRow")]
-public sealed record ViewRow([property: Id(0)] string Key, [property: Id(1)] long Position, [property: Id(2)] object Row);
+public sealed record ViewRow([property: Id(0)] string Key, [property: Id(1)] long Position, [property: Id(2)] object Row)
+{
+    /// <summary>Whether mutations of the reader's session are folded into it that the view does not show yet: <see cref="Consistency.WithMine"/>.</summary>
+    [Id(3)]
+    public bool IsPending { get; init; }
+}
 
 /// <summary>Some rows of a view.</summary>
 /// <param name="Rows">The rows, in the order asked for.</param>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Orleans.EventSourced.IntegrationTests.Grains;
@@ -34,6 +35,10 @@ public sealed class SessionTests(PostgresFixture postgres) : IDisposable
         await Eventually.Async("all payments", async () => (await next.GetAsync("/fines/a")).GetProperty("paid").GetString() == "100.00", seconds: 60);
         Assert.Equal(101, (await next.GetAsync("/fines/a")).GetProperty("version").GetInt32());
         await Eventually.Async("all fates", async () => (await next.GetAsync("/sessions/tab%201/mutations?limit=1000")).GetProperty("mutations").EnumerateArray().All(m => m.GetProperty("state").GetString() == "accepted"));
+        var mine = await next.GetAsync("/views/fine_summary/a?session=tab%201");
+        Assert.Equal(100m, decimal.Parse(mine.GetProperty("row").GetProperty("paid").ToString(), CultureInfo.InvariantCulture));
+        using var both = await next.Http.GetAsync("/views/fine_summary/a?session=tab%201&after=1");
+        Assert.Equal(HttpStatusCode.BadRequest, both.StatusCode);
         var position = (await next.GetAsync("/fines/a")).GetProperty("position").GetInt64();
         await next.GetAsync($"/views/fine_summary/a?after={position}");
         foreach (var address in addresses)
