@@ -11,7 +11,8 @@ namespace Orleans.EventSourced.AspNetCore;
 
 /// <summary>
 /// Sessions over HTTP. A command with <c>Prefer: respond-async</c> (RFC 7240) and the header <c>ES-Session</c> is put into the session's queue and answered 202 with the address of the mutation:
-/// <c>GET SESSION/mutations/ID</c> says what became of it, <c>GET SESSION/mutations</c> what the session remembers.
+/// <c>GET SESSION/mutations/ID</c> says what became of it, <c>GET SESSION/mutations</c> what the session remembers, and <c>GET SESSION/changes</c> tells of requests and fates as they come, as server-sent events: from the session's beginning, or behind
+/// <c>Last-Event-ID</c> or <c>since=VERSION</c>.
 /// </summary>
 public static class SessionEndpoints
 {
@@ -27,6 +28,7 @@ public static class SessionEndpoints
     {
         var group = routes.MapGroup(Prefix).WithTags("Sessions");
         group.MapGet("{session}/mutations", ListAsync).Produces<MutationPageAnswer>().ProducesProblem(400);
+        group.MapGet("{session}/changes", SessionFeed.Watch).Produces(200, contentType: "text/event-stream").ProducesProblem(400).ProducesProblem(503);
         group.MapGet("{session}/mutations/{mutation:guid}", GetAsync).Produces<MutationStatusAnswer>().ProducesProblem(400).ProducesProblem(404);
         return group;
     }

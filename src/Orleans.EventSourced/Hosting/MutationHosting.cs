@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Reactions;
 using Orleans.EventSourced.Grains;
 using Orleans.EventSourced.Mutations;
@@ -39,7 +41,13 @@ public static class MutationHosting
         if (silo.Services.All(s => s.ServiceType != typeof(RegisteredMutations)))
         {
             silo.Services.TryAddSingleton<RegisteredMutations>();
-            silo.Services.TryAddSingleton(provider => new MutationQueue(provider.GetRequiredService<RegisteredMutations>(), provider.GetRequiredService<IGrainFactory>()));
+            silo.Services.TryAddSingleton(provider => new MutationQueue(
+                provider.GetRequiredService<RegisteredMutations>(),
+                provider.GetRequiredService<IGrainFactory>(),
+                provider.GetRequiredService<StreamLoader>(),
+                provider.GetRequiredService<JsonEventCodec>(),
+                provider.GetRequiredService<LogTail>(),
+                provider.GetRequiredService<TimeProvider>()));
             silo.Services.TryAddSingleton<MutationRunner>();
             silo.AddReaction<SessionEvent>(MutationRunner.Name, context => context.Services.GetRequiredService<MutationRunner>().HandleAsync(context), ReactionStart.Beginning);
         }

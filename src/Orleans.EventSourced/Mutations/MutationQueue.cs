@@ -1,5 +1,7 @@
+using System.Runtime.CompilerServices;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Mutations;
 
@@ -9,10 +11,17 @@ namespace Orleans.EventSourced.Mutations;
 /// </summary>
 public sealed class MutationQueue
 {
+    private const int PageEvents = 100;
+    private static readonly TimeSpan BetweenReads = TimeSpan.FromMilliseconds(100);
     private readonly RegisteredMutations _mutations;
     private readonly IGrainFactory _grains;
+    private readonly StreamLoader _loader;
+    private readonly JsonEventCodec _codec;
+    private readonly LogTail _tail;
+    private readonly TimeProvider _time;
 
-    internal MutationQueue(RegisteredMutations mutations, IGrainFactory grains) => (_mutations, _grains) = (mutations, grains);
+    internal MutationQueue(RegisteredMutations mutations, IGrainFactory grains, StreamLoader loader, JsonEventCodec codec, LogTail tail, TimeProvider time) =>
+        (_mutations, _grains, _loader, _codec, _tail, _time) = (mutations, grains, loader, codec, tail, time);
 
     /// <summary>Asks for a mutation.</summary>
     /// <param name="session">The session: any name that can be a stream's key.</param>
@@ -22,7 +31,7 @@ public sealed class MutationQueue
     /// <returns>The mutation as it is now, or why the session does not take it.</returns>
     /// <exception cref="ArgumentException">The session or target, which it names, can be no key.</exception>
     /// <exception cref="InvalidOperationException">The command's class is not registered by <c>AddMutation</c>.</exception>
-    /// <exception cref="Core.Log.LogException">The log is unavailable or overloaded, or it is unknown whether the request is in the queue: send it again under the same id.</exception>
+    /// <exception cref="LogException">The log is unavailable or overloaded, or it is unknown whether the request is in the queue: send it again under the same id.</exception>
     public async Task<MutationAnswer> RequestAsync(string session, string target, object command, CommandContext context)
     {
         ArgumentNullException.ThrowIfNull(command);
@@ -56,6 +65,42 @@ public sealed class MutationQueue
         return _grains.GetGrain<ISessionGrain>(session).ListAsync();
     }
 
+    /// <summary>
+    /// What happens in a session, in order and without a gap; what is to come is waited for. It is read from the session's stream, so it goes on wherever a watcher stopped, at whatever node.
+    /// </summary>
+    /// <param name="session">The session; one that nobody used yet is waited for too.</param>
+    /// <param name="after">The version of the last change that the watcher has seen; 0: from the session's beginning.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="ArgumentException">The session can be no key, or the version is below 0.</exception>
+    /// <exception cref="LogException">While it is enumerated: the log could not answer, or holds what cannot be read. Begin again behind the last change.</exception>
+    public IAsyncEnumerable<SessionChange> WatchAsync(string session, int after, CancellationToken cancellationToken)
+    {
+        Check(SessionGrain.Type, session, nameof(session));
+        ArgumentOutOfRangeException.ThrowIfNegative(after);
+        return ChangesAsync(new StreamId(SessionGrain.Type, session), new StreamVersion(after), cancellationToken);
+    }
+
+    private async IAsyncEnumerable<SessionChange> ChangesAsync(StreamId session, StreamVersion at, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            // Asked before the read: what is written during it ends the wait.
+            var head = _tail.Head;
+            var page = await _loader.ReadAsync(session, at, PageEvents).WaitAsync(cancellationToken).ConfigureAwait(false);
+            foreach (var e in page)
+            {
+                yield return new SessionChange(e.Version.Value, e.RecordedAt, (SessionEvent)_codec.Decode(e));
+                at = e.Version;
+            }
+
+            if (page.Count == 0)
+            {
+                await _tail.WaitAsync(head, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(BetweenReads, _time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
     private static void Check(string type, string key, string name)
     {
         try
@@ -68,6 +113,12 @@ public sealed class MutationQueue
         }
     }
 }
+
+/// <summary>Something that happened in a session.</summary>
+/// <param name="Version">Its number in the session, from 1.</param>
+/// <param name="At">When, by the clock of the log.</param>
+/// <param name="Event">What.</param>
+public sealed record SessionChange(int Version, DateTimeOffset At, SessionEvent Event);
 
 /// <summary>What a session says to a request.</summary>
 public abstract record MutationAnswer

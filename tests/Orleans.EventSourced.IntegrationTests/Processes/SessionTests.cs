@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.ServerSentEvents;
 using System.Text.Json;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Xunit;
@@ -72,6 +73,69 @@ public sealed class SessionTests(PostgresFixture postgres) : IDisposable
         Assert.Contains("cursor", await forgotten.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         using var unknown = await node.Http.GetAsync($"/sessions/tab%202/mutations/{Guid.NewGuid():D}");
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+    }
+
+    [Fact]
+    public async Task a_watched_session_tells_each_change_once_and_in_order_though_its_node_is_killed_and_the_feed_ends_with_a_node_that_stops()
+    {
+        var addresses = new List<string>();
+        var seen = new List<(int Id, string Name, Guid Mutation)>();
+        await using (var killed = await HostProcess.ServeAsync(_folder, null))
+        {
+            var watching = WatchAsync(killed, seen, 13);
+            await AcceptedAsync(killed, "/fines", new { fineId = "a", amount = 500, article = 157, points = 0, vehicleClass = "A", officer = "561" }, "issue", addresses);
+            for (var i = 0; i < 10; i++)
+            {
+                await AcceptedAsync(killed, i == 5 ? "/fines/nobody/payments" : "/fines/a/payments", new { amount = 1, occurredAt = "2027-01-01T00:00:00Z" }, $"pay {i}", addresses);
+            }
+
+            await watching;
+            await killed.KillAsync();
+        }
+
+        await using var next = await HostProcess.ServeAsync(_folder, null);
+        await WatchAsync(next, seen, 22);
+        Assert.Equal(Enumerable.Range(1, 22), seen.Select(s => s.Id));
+        Assert.Equal(addresses.Select(a => Guid.Parse(a.Split('/')[^1])), seen.Where(s => s.Name == "requested").Select(s => s.Mutation));
+        Assert.Equal(addresses.Select(a => Guid.Parse(a.Split('/')[^1])), seen.Where(s => s.Name != "requested").Select(s => s.Mutation));
+        Assert.Equal("rejected", Assert.Single(seen, s => s.Name is not "requested" and not "accepted").Name);
+
+        using var bad = await next.Http.GetAsync("/sessions/tab%201/changes?since=yesterday");
+        Assert.Equal(HttpStatusCode.BadRequest, bad.StatusCode);
+
+        // A feed with nothing to tell ends with its node, in order and not by the node's patience.
+        using var open = await next.Http.GetAsync("/sessions/quiet/changes", HttpCompletionOption.ResponseHeadersRead);
+        await using var quiet = await open.Content.ReadAsStreamAsync();
+        Assert.Equal(0, await next.TerminateAsync());
+        Assert.All(await SseParser.Create(quiet).EnumerateAsync().ToListAsync(), item => Assert.Equal("heartbeat", item.EventType));
+    }
+
+    /// <summary>Watches behind what was seen until so many were.</summary>
+    private static async Task WatchAsync(HostProcess node, List<(int Id, string Name, Guid Mutation)> seen, int until)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/sessions/tab%201/changes");
+        if (seen.Count > 0)
+        {
+            request.Headers.Add("Last-Event-ID", seen[^1].Id.ToString(CultureInfo.InvariantCulture));
+        }
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var answer = await node.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
+        Assert.Equal("text/event-stream", answer.Content.Headers.ContentType?.MediaType);
+        await using var stream = await answer.Content.ReadAsStreamAsync(patience.Token);
+        await foreach (var item in SseParser.Create(stream).EnumerateAsync(patience.Token))
+        {
+            if (item.EventType == "heartbeat")
+            {
+                continue;
+            }
+
+            seen.Add((int.Parse(item.EventId!, CultureInfo.InvariantCulture), item.EventType, JsonSerializer.Deserialize<JsonElement>(item.Data).GetProperty("mutation").GetGuid()));
+            if (seen.Count == until)
+            {
+                return;
+            }
+        }
     }
 
     private static async Task AcceptedAsync(HostProcess node, string path, object body, string key, List<string> addresses)
