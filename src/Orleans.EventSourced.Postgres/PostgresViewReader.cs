@@ -35,24 +35,58 @@ internal sealed class PostgresViewReader<TRow>(PostgresEditions<TRow> editions, 
     public Task<RowPage<TRow>> QueryAsync(RowQueryPlan<TRow> plan, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        var view = PostgresViewEdition<TRow>.View;
         return ReadAsync(
             async edition =>
             {
-                // First how far the rows reach, then the rows: by then they may reach further, never less far.
                 await using var context = edition.Context();
-                var reflects = await context.Set<CheckpointRow>()
-                    .Where(c => c.View == view.Name && c.Version == view.Version && c.Role == _role && c.Edition == edition.Number)
-                    .MinAsync(c => (long?)c.Position, cancellationToken).ConfigureAwait(false);
-                var parked = await context.Set<ParkedRow>()
-                    .Where(p => p.View == view.Name && p.Version == view.Version && p.Edition == edition.Number)
-                    .MinAsync(p => (long?)p.Position, cancellationToken).ConfigureAwait(false);
-                return reflects is { } position
-                    ? plan.Page(await plan.Over(context.Rows).ToListAsync(cancellationToken).ConfigureAwait(false), new LogPosition(Math.Min(position, parked - 1 ?? position)))
+                return await ReflectsAsync(context, edition.Number, cancellationToken).ConfigureAwait(false) is { } reflects
+                    ? plan.Page(await plan.Over(context.Rows).ToListAsync(cancellationToken).ConfigureAwait(false), reflects)
                     : null;
             },
             plan.Page([], LogPosition.Start),
             cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public Task<RowChanges<TRow>> ReadChangesAsync(RowCursor after, int limit, CancellationToken cancellationToken) => ReadAsync(
+        async edition =>
+        {
+            await using var context = edition.Context();
+            return await ReflectsAsync(context, edition.Number, cancellationToken).ConfigureAwait(false) is { } reflects
+                ? await RowChanges<TRow>.ReadAsync(after, edition.Number, reflects, limit, () => BetweenAsync(edition, context, after.Position, reflects, limit, cancellationToken)).ConfigureAwait(false)
+                : null;
+        },
+        new RowChanges<TRow>(after, [], IsReset: false),
+        cancellationToken);
+
+    /// <summary>How far all rows of the table reach; null: it has not the role. It is read before the rows: by then they may reach further, never less far.</summary>
+    private async Task<LogPosition?> ReflectsAsync(ViewContext<TRow> context, int edition, CancellationToken cancellationToken)
+    {
+        var view = PostgresViewEdition<TRow>.View;
+        var reflects = await context.Set<CheckpointRow>()
+            .Where(c => c.View == view.Name && c.Version == view.Version && c.Role == _role && c.Edition == edition)
+            .MinAsync(c => (long?)c.Position, cancellationToken).ConfigureAwait(false);
+        var parked = await context.Set<ParkedRow>()
+            .Where(p => p.View == view.Name && p.Version == view.Version && p.Edition == edition)
+            .MinAsync(p => (long?)p.Position, cancellationToken).ConfigureAwait(false);
+        return reflects is { } position ? new LogPosition(Math.Min(position, parked - 1 ?? position)) : null;
+    }
+
+    /// <summary>What another commit changes meanwhile lies behind <paramref name="to"/>: two statements see no less than one.</summary>
+    private async Task<IEnumerable<RowChange<TRow>>> BetweenAsync(PostgresViewEdition<TRow> edition, ViewContext<TRow> context, LogPosition after, LogPosition to, int limit, CancellationToken cancellationToken)
+    {
+        var rows = await context.Rows.Where(r => r.Position > after.Value && r.Position <= to.Value).OrderBy(r => r.Position).Take(limit)
+            .ToListAsync(cancellationToken).ConfigureAwait(false);
+        var changes = rows.ConvertAll(r => new RowChange<TRow>(r.Key, r.Row, new LogPosition(r.Position)));
+        await using var command = editions.Source.CreateCommand(edition.Sql.ReadTombstones);
+        command.Parameters.AddRange(new[] { PostgresViewStore.Value(after.Value), PostgresViewStore.Value(to.Value), PostgresViewStore.Value((long)limit) });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            changes.Add(new RowChange<TRow>(reader.GetString(0), null, new LogPosition(reader.GetInt64(1))));
+        }
+
+        return changes;
     }
 
     /// <summary>Reads from the table that has the role. Null from <paramref name="read"/>: it has not, or not what was asked for.</summary>

@@ -28,6 +28,7 @@ internal sealed class ViewSql<TRow>
         Create = $"""
             {Generate(context, o => o is not CreateIndexOperation)}
             create table {name}_tombstones (key text collate "C" primary key, position bigint not null);
+            create index on {name}_tombstones (position);
             create table {name}_routes (slice int not null, stream text collate "C" not null, key text collate "C", state json not null, primary key (slice, stream));
             """;
         CreateIndexes = Generate(context, o => o is CreateIndexOperation);
@@ -43,6 +44,7 @@ internal sealed class ViewSql<TRow>
             insert into {name}_tombstones (key, position) select * from unnest($1::text[], $2::bigint[])
             on conflict (key) do update set position = excluded.position
             """;
+        ReadTombstones = $"select key, position from {name}_tombstones where position > $1 and position <= $2 order by position limit $3";
         UpsertRoutes = $"""
             insert into {name}_routes (slice, stream, key, state)
             select $1, r.stream, r.key, r.state::json from unnest($2::text[], $3::text[], $4::text[]) r(stream, key, state)
@@ -76,6 +78,9 @@ internal sealed class ViewSql<TRow>
     public string UpsertRoutes { get; }
 
     public string ForgetRoutes { get; }
+
+    /// <summary>The keys of deleted rows, between two positions.</summary>
+    public string ReadTombstones { get; }
 
     public string ReadRoutes { get; }
 

@@ -27,6 +27,7 @@ internal sealed class ViewSql<TRow>
         Create = $"""
             {Generate(context, o => o is not CreateIndexOperation)}
             create table {name}_tombstones (key text not null primary key, position integer not null) strict, without rowid;
+            create index "{name}_tombstones_position" on {name}_tombstones (position);
             create table {name}_routes (slice integer not null, stream text not null, key text, state text not null, primary key (slice, stream)) strict, without rowid;
             """;
         CreateIndexes = Generate(context, o => o is CreateIndexOperation);
@@ -41,6 +42,7 @@ internal sealed class ViewSql<TRow>
         Revive = $"delete from {name}_tombstones where key in (select value from json_each($keys))";
         Delete = $"delete from {name} where key = $key";
         Bury = $"insert into {name}_tombstones (key, position) values ($key, $position) on conflict (key) do update set position = excluded.position";
+        ReadTombstones = $"select key, position from {name}_tombstones where position > $after and position <= $to order by position limit $limit";
         UpsertRoute = $"""
             insert into {name}_routes (slice, stream, key, state) values ($slice, $stream, $key, $state)
             on conflict (slice, stream) do update set key = excluded.key, state = excluded.state
@@ -72,6 +74,9 @@ internal sealed class ViewSql<TRow>
     public string UpsertRoute { get; }
 
     public string ForgetRoute { get; }
+
+    /// <summary>The keys of deleted rows, between two positions.</summary>
+    public string ReadTombstones { get; }
 
     public string ReadRoutes { get; }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Core.Projections;
@@ -17,6 +18,67 @@ public interface IViewReader<TRow>
     /// <summary>A page of rows; each reflects at least what the page says that it does.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer, or the view's table is not made yet.</exception>
     Task<RowPage<TRow>> QueryAsync(RowQueryPlan<TRow> plan, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The rows that were changed or deleted behind a cursor, each as it is now, by position. A row that is changed again meanwhile comes later, at its new position: whoever reads on from
+    /// <see cref="RowChanges{TRow}.Next"/> each time ends with the rows of the table. Where slices differ, it goes no further than the one that is furthest behind; where a row is parked, not up to it.
+    /// </summary>
+    /// <param name="after">Where the reader stands; default: at the end.</param>
+    /// <param name="limit">The most changes.</param>
+    /// <param name="cancellationToken">Ends the read.</param>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    Task<RowChanges<TRow>> ReadChangesAsync(RowCursor after, int limit, CancellationToken cancellationToken);
+}
+
+/// <summary>How far a reader of changes has come in one table of a view.</summary>
+/// <param name="Edition">The number of the table; 0: none, as of a reader that begins.</param>
+/// <param name="Position">Everything up to it was read.</param>
+public readonly record struct RowCursor(int Edition, LogPosition Position)
+{
+    /// <summary>A cursor in its written form.</summary>
+    /// <exception cref="FormatException">It is none.</exception>
+    public static RowCursor Parse(string text) =>
+        text?.Split('-') is [var edition, var position]
+        && int.TryParse(edition, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+        && long.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out var at)
+            ? new RowCursor(number, new LogPosition(at))
+            : throw new FormatException("A cursor is two whole numbers, the table's and the position, such as '1-4711'.");
+
+    /// <summary>The written form: <c>1-4711</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Edition}-{Position.Value}");
+}
+
+/// <summary>What changed behind a cursor.</summary>
+/// <param name="Next">Where to read on.</param>
+/// <param name="Changes">The rows, by position; none: nothing changed yet, or <paramref name="IsReset"/>.</param>
+/// <param name="IsReset">Another table has taken the place of the cursor's, whose rows may differ below any position: read the view anew, and the changes from <paramref name="Next"/> on.</param>
+public sealed record RowChanges<TRow>(RowCursor Next, IReadOnlyList<RowChange<TRow>> Changes, bool IsReset)
+    where TRow : class
+{
+    /// <summary>What a table of a store comes to.</summary>
+    /// <param name="after">Where the reader stands.</param>
+    /// <param name="edition">The table that is read.</param>
+    /// <param name="reflects">How far all its rows reach.</param>
+    /// <param name="limit">The most changes.</param>
+    /// <param name="read">Reads rows and tombstones between the cursor and <paramref name="reflects"/>, each by position and at most <paramref name="limit"/>.</param>
+    public static async Task<RowChanges<TRow>> ReadAsync(RowCursor after, int edition, LogPosition reflects, int limit, Func<Task<IEnumerable<RowChange<TRow>>>> read)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        var end = new RowCursor(edition, reflects);
+        if (after.Edition != edition)
+        {
+            return new RowChanges<TRow>(end, [], IsReset: after.Edition != 0);
+        }
+
+        if (reflects <= after.Position)
+        {
+            return new RowChanges<TRow>(after, [], IsReset: false);
+        }
+
+        List<RowChange<TRow>> changes = [.. (await read().ConfigureAwait(false)).OrderBy(c => c.Position).Take(limit)];
+        return new RowChanges<TRow>(changes.Count < limit ? end : end with { Position = changes[^1].Position }, changes, IsReset: false);
+    }
 }
 
 /// <summary>A row as it is now.</summary>

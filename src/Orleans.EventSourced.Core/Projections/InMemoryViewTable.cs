@@ -114,6 +114,17 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     }
 
     /// <inheritdoc/>
+    public Task<RowChanges<TRow>> ReadChangesAsync(RowCursor after, int limit, CancellationToken cancellationToken)
+    {
+        lock (_editions.Gate)
+        {
+            return Current is { Checkpoints.Count: > 0 } table
+                ? RowChanges<TRow>.ReadAsync(after, table.Number, table.Reflects(table.Checkpoints.Values.Min(c => c.Position), static _ => true), limit, () => Task.FromResult(Between(table, after.Position)))
+                : Task.FromResult(new RowChanges<TRow>(after, [], IsReset: false));
+        }
+    }
+
+    /// <inheritdoc/>
     public Task IndexAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <inheritdoc/>
@@ -169,6 +180,14 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
             table.Checkpoints[commit.Slice] = (commit.Next, commit.NextRetries, _editions.Time.GetUtcNow());
             return Task.FromResult(true);
         }
+    }
+
+    private static IEnumerable<RowChange<TRow>> Between(InMemoryEdition<TRow> table, LogPosition after)
+    {
+        var reflects = table.Reflects(table.Checkpoints.Values.Min(c => c.Position), static _ => true);
+        return table.Rows.Select(r => new RowChange<TRow>(r.Key, r.Value.Row, r.Value.Position))
+            .Concat(table.Tombstones.Select(t => new RowChange<TRow>(t.Key, null, t.Value)))
+            .Where(c => c.Position > after && c.Position <= reflects);
     }
 
     private static KeyedRow<TRow> Keyed(string key, (TRow Row, LogPosition Position) found) => new() { Key = key, Position = found.Position.Value, Row = found.Row };
