@@ -1,8 +1,10 @@
 using System.Globalization;
+using System.Net.ServerSentEvents;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Queries;
 
@@ -11,12 +13,15 @@ namespace Orleans.EventSourced.AspNetCore;
 /// <summary>
 /// Reads of views over HTTP. <c>GET NAME</c> answers a page: <c>limit</c>, <c>cursor</c> (the <c>next</c> of the page before), <c>sort</c> (a column; <c>-column</c> turns it round), and filters
 /// <c>column=value</c>, <c>column.lt=</c>, <c>.le</c>, <c>.gt</c>, <c>.ge</c>. <c>GET NAME/KEY</c> answers a row. <c>after=POSITION</c>, or the header <c>ES-After</c>, asks for at least that position
-/// and waits for it up to <c>wait</c> seconds. <c>session=NAME</c> answers at once, with the session's accepted mutations on top of rows that do not show them yet: such a row says <c>pending</c>. The header <c>ES-Position</c> of the answer says what it reflects.
+/// and waits for it up to <c>wait</c> seconds. <c>session=NAME</c> answers at once, with the session's accepted mutations on top of rows that do not show them yet: such a row says <c>pending</c>. With <c>Accept: text/event-stream</c>, <c>GET NAME</c> tells of changes as they come, as
+/// server-sent events: <c>changed</c> with the row, <c>deleted</c>, and <c>reset</c> where the view was made anew and is to be read again; from now on, or behind <c>Last-Event-ID</c> or
+/// <c>since=ID</c>. The header <c>ES-Position</c> of the answer says what it reflects.
 /// </summary>
 public static class ViewEndpoints
 {
     private const int DefaultWaitSeconds = 5;
-    private static readonly HashSet<string> Taken = ["after", "wait", "session", "limit", "cursor", "sort"];
+    private const string EventStream = "text/event-stream";
+    private static readonly HashSet<string> Taken = ["after", "wait", "session", "since", "limit", "cursor", "sort"];
 
     /// <summary>Maps the two kinds of reads under <paramref name="prefix"/>, for all views of the program.</summary>
     public static RouteGroupBuilder MapViews(this IEndpointRouteBuilder routes, string prefix = "/views")
@@ -29,6 +34,11 @@ public static class ViewEndpoints
 
     private static async Task<IResult> ListAsync(string name, HttpContext http, IGrainFactory grains)
     {
+        if (http.Request.GetTypedHeaders().Accept.Any(a => a.MediaType == EventStream))
+        {
+            return await WatchAsync(name, http, grains);
+        }
+
         var result = await grains.GetGrain<IViewQueryGrain>(name).ListAsync(QueryOf(http.Request), ConsistencyOf(http.Request));
         return Answer(result, name, http, rows => Results.Ok(new ViewPageAnswer([.. rows.Rows.Select(Shown)], rows.Next)));
     }
@@ -52,6 +62,33 @@ public static class ViewEndpoints
             http.Response.Headers.ETag = $"\"{row.Position.ToString(CultureInfo.InvariantCulture)}\"";
             return http.Request.Headers.IfNoneMatch == http.Response.Headers.ETag ? Results.StatusCode(StatusCodes.Status304NotModified) : Results.Ok(Shown(row));
         });
+    }
+
+    private static async Task<IResult> WatchAsync(string name, HttpContext http, IGrainFactory grains)
+    {
+        if (http.Request.Query.Keys.FirstOrDefault(k => k != "since") is { } other)
+        {
+            throw new BadCommandException(other, "A feed tells of all rows: it takes 'since' alone.");
+        }
+
+        // Asked before the answer begins: whether there is such a view, and such a cursor.
+        var since = Feed.Since(http.Request);
+        var watch = http.RequestServices.GetRequiredService<ViewWatch>();
+        return Answer(await grains.GetGrain<IViewQueryGrain>(name).ListChangesAsync(since, 1), name, http, _ => Feed.Open(http, stop => watch.WatchAsync(name, since, stop).SelectMany(Items)));
+    }
+
+    private static IEnumerable<SseItem<object?>> Items(ViewChanges page)
+    {
+        foreach (var change in page.Changes)
+        {
+            yield return new SseItem<object?>(new ViewChangeAnswer(change.Key, change.Position, change.Row), change.Row is null ? "deleted" : "changed") { EventId = change.Cursor };
+        }
+
+        if (page.Changes.Count == 0)
+        {
+            // With data: browsers drop an event without.
+            yield return new SseItem<object?>(new ViewCursorAnswer(page.Next), page.IsReset ? "reset" : "begin") { EventId = page.Next };
+        }
     }
 
     private static ViewRowAnswer Shown(ViewRow row) => new(row.Key, row.Position, row.Row, row.IsPending);
@@ -157,3 +194,13 @@ public sealed record ViewPageAnswer(IReadOnlyList<ViewRowAnswer> Rows, string? N
 /// <param name="Row">Its columns.</param>
 /// <param name="Pending">Whether mutations of the session that was named are in it that the view does not show yet; left out where not.</param>
 public sealed record ViewRowAnswer(string Key, long Position, object Row, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool Pending);
+
+/// <summary>A row of a view that changed.</summary>
+/// <param name="Key">Its key.</param>
+/// <param name="Position">The last event folded into it.</param>
+/// <param name="Row">Its columns; left out where it was deleted.</param>
+public sealed record ViewChangeAnswer(string Key, long Position, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] object? Row);
+
+/// <summary>Where a reader of a view's changes stands that has seen none yet.</summary>
+/// <param name="Since">What to go on from.</param>
+public sealed record ViewCursorAnswer(string Since);

@@ -39,7 +39,7 @@ public readonly record struct RowCursor(int Edition, LogPosition Position)
     /// <exception cref="FormatException">It is none.</exception>
     public static RowCursor Parse(string text) =>
         text?.Split('-') is [var edition, var position]
-        && int.TryParse(edition, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 0
+        && int.TryParse(edition, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
         && long.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out var at)
             ? new RowCursor(number, new LogPosition(at))
             : throw new FormatException("A cursor is two whole numbers, the table's and the position, such as '1-4711'.");

@@ -8,6 +8,7 @@ using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.LogConsistency;
 using Orleans.EventSourced.Projections;
+using Orleans.EventSourced.Queries;
 using Orleans.EventSourcing;
 using Orleans.Serialization;
 
@@ -87,6 +88,7 @@ public static class EventSourcingHosting
             provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>(), provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton(provider => new RebuildControl(
             provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetService<IViewStore>(), provider.GetRequiredService<LogTail>(), provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton(provider => new ViewWatch(provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<LogTail>(), provider.GetRequiredService<TimeProvider>()));
         ReactionHosting.AddReactions(silo);
         services.TryAddSingleton<Kept>();
         services.TryAddSingleton<PlainNames>();

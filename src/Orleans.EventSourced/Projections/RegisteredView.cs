@@ -45,6 +45,9 @@ internal abstract class RegisteredView(ViewId view, int slices) : IKept
     /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
     public abstract Task<ViewAnswer<ViewRows>?> QueryAsync(RowQuery query, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>> own);
 
+    /// <summary>What changed behind a cursor.</summary>
+    public abstract Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor after, int limit);
+
     /// <summary>The events that wait for parked rows, by slice, key and position.</summary>
     public abstract Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken);
 
@@ -106,6 +109,13 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
         await _overlay.QueryAsync(query, own, CancellationToken.None).ConfigureAwait(false) is var ((rows, next, reflects), pending)
             ? new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(r => Shown(r) with { IsPending = pending.Contains(r.Key) })], next), reflects.Value)
             : null;
+
+    public override async Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor after, int limit)
+    {
+        var (next, changes, isReset) = await _reader.ReadChangesAsync(after, limit, CancellationToken.None).ConfigureAwait(false);
+        var shown = changes.Select(c => new ViewChange(c.Key, c.Position.Value, (next with { Position = c.Position }).ToString(), c.Row));
+        return new ViewAnswer<ViewChanges>(new ViewChanges(next.ToString(), [.. shown], isReset), next.Position.Value);
+    }
 
     public override async Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken)
     {

@@ -21,6 +21,14 @@ public interface IViewQueryGrain : IGrainWithStringKey
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     [Alias("List")]
     Task<ViewResult<ViewRows>> ListAsync(RowQuery query, Consistency consistency);
+
+    /// <summary>The rows that changed behind a cursor, each as it is now, by position, up to what all rows reflect.</summary>
+    /// <param name="since">The <c>Next</c> of the changes read before; null: nothing yet, only where to begin.</param>
+    /// <param name="limit">The most changes, 1 to <see cref="RowQuery.MaxLimit"/>.</param>
+    /// <exception cref="RowQueryException">The cursor or the limit is none.</exception>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    [Alias("ListChanges")]
+    Task<ViewResult<ViewChanges>> ListChangesAsync(string? since, int limit);
 }
 
 /// <summary>Stateless and reentrant: a read that waits for a position delays no other.</summary>
@@ -32,6 +40,23 @@ internal sealed class ViewQueryGrain(RegisteredViews views, Checkpoints checkpoi
 
     public Task<ViewResult<ViewRows>> ListAsync(RowQuery query, Consistency consistency) =>
         AnswerAsync(consistency, v => [.. Enumerable.Range(0, v.Slices)], v => v.QueryAsync(query), (v, own) => v.QueryAsync(query, own));
+
+    public Task<ViewResult<ViewChanges>> ListChangesAsync(string? since, int limit)
+    {
+        RowCursor after;
+        try
+        {
+            after = since is null ? default : RowCursor.Parse(since);
+        }
+        catch (FormatException e)
+        {
+            throw new RowQueryException("since", e.Message);
+        }
+
+        return limit is >= 1 and <= RowQuery.MaxLimit
+            ? AnswerAsync<ViewChanges>(new Consistency.Eventual(), static _ => [], v => v.ReadChangesAsync(after, limit), static (_, _) => Task.FromResult<ViewAnswer<ViewChanges>?>(null))
+            : throw new RowQueryException("limit", $"It is 1 to {RowQuery.MaxLimit}; got {limit}.");
+    }
 
     private async Task<ViewResult<T>> AnswerAsync<T>(
         Consistency consistency,

@@ -48,3 +48,18 @@ public sealed record ViewRow([property: Id(0)] string Key, [property: Id(1)] lon
 /// <param name="Next">The cursor of the page behind this one; null: this is the last.</param>
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ViewRows")]
 public sealed record ViewRows([property: Id(0)] IReadOnlyList<ViewRow> Rows, [property: Id(1)] string? Next);
+
+/// <summary>What changed in a view behind a cursor.</summary>
+/// <param name="Next">The cursor to read on from.</param>
+/// <param name="Changes">The rows, by position.</param>
+/// <param name="IsReset">The view was made anew meanwhile, and any row may differ: read it anew, and the changes from <paramref name="Next"/> on.</param>
+[GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ViewChanges")]
+public sealed record ViewChanges([property: Id(0)] string Next, [property: Id(1)] IReadOnlyList<ViewChange> Changes, [property: Id(2)] bool IsReset);
+
+/// <summary>A row that changed.</summary>
+/// <param name="Key">Its key.</param>
+/// <param name="Position">The last event folded into it.</param>
+/// <param name="Cursor">What to read on from behind it.</param>
+/// <param name="Row">An instance of the view's row class; null: it was deleted.</param>
+[GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ViewChange")]
+public sealed record ViewChange([property: Id(0)] string Key, [property: Id(1)] long Position, [property: Id(2)] string Cursor, [property: Id(3)] object? Row);

@@ -113,23 +113,8 @@ public sealed class SessionTests(PostgresFixture postgres) : IDisposable
     /// <summary>Watches behind what was seen until so many were.</summary>
     private static async Task WatchAsync(HostProcess node, List<(int Id, string Name, Guid Mutation)> seen, int until)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/sessions/tab%201/changes");
-        if (seen.Count > 0)
+        await foreach (var item in SseFeed.WatchAsync(node, "/sessions/tab%201/changes", seen.Count > 0 ? seen[^1].Id.ToString(CultureInfo.InvariantCulture) : null))
         {
-            request.Headers.Add("Last-Event-ID", seen[^1].Id.ToString(CultureInfo.InvariantCulture));
-        }
-
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
-        using var answer = await node.Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token);
-        Assert.Equal("text/event-stream", answer.Content.Headers.ContentType?.MediaType);
-        await using var stream = await answer.Content.ReadAsStreamAsync(patience.Token);
-        await foreach (var item in SseParser.Create(stream).EnumerateAsync(patience.Token))
-        {
-            if (item.EventType == "heartbeat")
-            {
-                continue;
-            }
-
             seen.Add((int.Parse(item.EventId!, CultureInfo.InvariantCulture), item.EventType, JsonSerializer.Deserialize<JsonElement>(item.Data).GetProperty("mutation").GetGuid()));
             if (seen.Count == until)
             {

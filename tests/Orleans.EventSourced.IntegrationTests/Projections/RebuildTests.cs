@@ -33,6 +33,7 @@ public sealed class RebuildTests(PostgresFixture postgres)
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var load = LoadAsync(first, second, enough.Token);
         var watch = WatchAsync(second, enough.Token);
+        var told = ToldOfResetAsync(second.Services.GetRequiredService<ViewWatch>(), enough.Token);
         Assert.Equal(2, (await rebuild.BeginAsync(View, "a row was damaged", "ops", Token))!.Number);
         Assert.Null(await rebuild.BeginAsync(View, "twice", null, Token));
         await Eventually.Async("the table is filled", async () => (await rebuild.ListAsync(Token)).Single() is { Edition.Role: ViewRole.Building, Behind: < 200, Fault: null });
@@ -40,6 +41,7 @@ public sealed class RebuildTests(PostgresFixture postgres)
         Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), Token));
         Assert.True((await control.CompareAsync(View, Token)).IsEqual);
 
+        Assert.InRange(await told, 1, int.MaxValue);
         await enough.CancelAsync();
         var added = await load;
         Assert.InRange(await watch, 1, int.MaxValue);
@@ -53,6 +55,23 @@ public sealed class RebuildTests(PostgresFixture postgres)
         Assert.True((await control.CompareAsync(View, Token)).IsEqual);
         Assert.Empty(await rebuild.ListAsync(Token));
         Assert.Equal(0L, await SqlAsync(database, "select count(*) from pg_class where relnamespace = 'es_views'::regnamespace and relkind = 'r' and relname in ('counter_v1', 'counter_v1_routes', 'counter_v1_tombstones')"));
+    }
+
+    /// <summary>How many changes a follower of the view was told of before it heard that the view was made anew.</summary>
+    private static async Task<int> ToldOfResetAsync(ViewWatch watch, CancellationToken cancellationToken)
+    {
+        var changes = 0;
+        await foreach (var page in watch.WatchAsync("counter", null, cancellationToken))
+        {
+            if (page.IsReset)
+            {
+                return changes;
+            }
+
+            changes += page.Changes.Count;
+        }
+
+        throw new InvalidOperationException("The feed ended.");
     }
 
     [Fact]
