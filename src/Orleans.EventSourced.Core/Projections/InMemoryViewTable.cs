@@ -118,9 +118,13 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     {
         lock (_editions.Gate)
         {
-            return Current is { Checkpoints.Count: > 0 } table
-                ? RowChanges<TRow>.ReadAsync(after, table.Number, table.Reflects(table.Checkpoints.Values.Min(c => c.Position), static _ => true), limit, () => Task.FromResult(Between(table, after.Position)))
-                : Task.FromResult(new RowChanges<TRow>(after, [], IsReset: false));
+            if (Current is not { Checkpoints.Count: > 0 } table)
+            {
+                return Task.FromResult(new RowChanges<TRow>(after, [], IsReset: false));
+            }
+
+            var reflects = table.Reflects(table.Checkpoints.Values.Min(c => c.Position), static _ => true);
+            return RowChanges<TRow>.ReadAsync(after, table.Number, reflects, limit, () => Task.FromResult(Between(table, after.Position, reflects)));
         }
     }
 
@@ -182,13 +186,10 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
         }
     }
 
-    private static IEnumerable<RowChange<TRow>> Between(InMemoryEdition<TRow> table, LogPosition after)
-    {
-        var reflects = table.Reflects(table.Checkpoints.Values.Min(c => c.Position), static _ => true);
-        return table.Rows.Select(r => new RowChange<TRow>(r.Key, r.Value.Row, r.Value.Position))
+    private static IEnumerable<RowChange<TRow>> Between(InMemoryEdition<TRow> table, LogPosition after, LogPosition to) =>
+        table.Rows.Select(r => new RowChange<TRow>(r.Key, r.Value.Row, r.Value.Position))
             .Concat(table.Tombstones.Select(t => new RowChange<TRow>(t.Key, null, t.Value)))
-            .Where(c => c.Position > after && c.Position <= reflects);
-    }
+            .Where(c => c.Position > after && c.Position <= to);
 
     private static KeyedRow<TRow> Keyed(string key, (TRow Row, LogPosition Position) found) => new() { Key = key, Position = found.Position.Value, Row = found.Row };
 }

@@ -229,30 +229,16 @@ public sealed class ProjectionRunnerTests
     private void AssertEqualsFold(InMemoryViewTable<BranchRow> table) => Assert.Equal(_bank.BranchRows, table.Rows.ToDictionary(r => r.Key, r => r.Value.Row, StringComparer.Ordinal));
 
     /// <summary>Every third commit is written and its reply lost.</summary>
-    private sealed class ForgetfulTable<TRow>(IViewTable<TRow> inner) : IViewTable<TRow>
+    private sealed class ForgetfulTable<TRow>(IViewTable<TRow> inner) : HookedTable<TRow>(inner)
         where TRow : class
     {
-        public Task IndexAsync(CancellationToken cancellationToken) => inner.IndexAsync(cancellationToken);
-
-        public Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(skipped, cancellationToken);
-
-        public Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken) => inner.ReadSkippedAsync(cancellationToken);
-
-        public Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(Slice slice, CancellationToken cancellationToken) => inner.ReadParkedAsync(slice, cancellationToken);
-
         private int _commits;
 
         public int Lost { get; private set; }
 
-        public Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
-
-        public Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken) => inner.ReadRowsAsync(keys, cancellationToken);
-
-        public Task<IReadOnlyDictionary<StreamId, ViewRoute>> ReadRoutesAsync(Slice slice, IReadOnlyCollection<StreamId> streams, CancellationToken cancellationToken) => inner.ReadRoutesAsync(slice, streams, cancellationToken);
-
-        public async Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken)
+        public override async Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken)
         {
-            var written = await inner.CommitAsync(commit, cancellationToken);
+            var written = await base.CommitAsync(commit, cancellationToken);
             if (++_commits % 3 == 0)
             {
                 Lost++;
