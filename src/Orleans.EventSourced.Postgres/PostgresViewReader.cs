@@ -48,15 +48,15 @@ internal sealed class PostgresViewReader<TRow>(PostgresEditions<TRow> editions, 
     }
 
     /// <inheritdoc/>
-    public Task<RowChanges<TRow>> ReadChangesAsync(RowCursor after, int limit, CancellationToken cancellationToken) => ReadAsync(
+    public Task<RowChanges<TRow>> ReadChangesAsync(RowCursor? after, int limit, CancellationToken cancellationToken) => ReadAsync(
         async edition =>
         {
             await using var context = edition.Context();
             return await ReflectsAsync(context, edition.Number, cancellationToken).ConfigureAwait(false) is { } reflects
-                ? await RowChanges<TRow>.ReadAsync(after, edition.Number, reflects, limit, () => BetweenAsync(edition, context, after.Position, reflects, limit, cancellationToken)).ConfigureAwait(false)
+                ? await RowChanges<TRow>.ReadAsync(after, edition.Number, reflects, limit, from => BetweenAsync(edition, context, from, reflects, limit, cancellationToken)).ConfigureAwait(false)
                 : null;
         },
-        new RowChanges<TRow>(after, [], IsReset: false),
+        new RowChanges<TRow>(after ?? default, [], IsReset: false),
         cancellationToken);
 
     /// <summary>How far all rows of the table reach; null: it has not the role. It is read before the rows: by then they may reach further, never less far.</summary>

@@ -32,15 +32,15 @@ internal sealed class SqliteViewReader<TRow>(SqliteEditions<TRow> editions, View
     }
 
     /// <inheritdoc/>
-    public async Task<RowChanges<TRow>> ReadChangesAsync(RowCursor after, int limit, CancellationToken cancellationToken)
+    public async Task<RowChanges<TRow>> ReadChangesAsync(RowCursor? after, int limit, CancellationToken cancellationToken)
     {
         var read = await ReadAsync(
             (session, edition, context) =>
             {
                 var reflects = Reflects(context, edition.Number);
-                return RowChanges<TRow>.ReadAsync(after, edition.Number, reflects, limit, () => Task.FromResult(Between(session, edition, context, after.Position, reflects, limit)));
+                return RowChanges<TRow>.ReadAsync(after, edition.Number, reflects, limit, from => Task.FromResult(Between(session, edition, context, from, reflects, limit)));
             },
-            Task.FromResult(new RowChanges<TRow>(after, [], IsReset: false)),
+            Task.FromResult(new RowChanges<TRow>(after ?? default, [], IsReset: false)),
             cancellationToken).ConfigureAwait(false);
         return await read.ConfigureAwait(false);
     }

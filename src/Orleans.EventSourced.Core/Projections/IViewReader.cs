@@ -23,15 +23,15 @@ public interface IViewReader<TRow>
     /// The rows that were changed or deleted behind a cursor, each as it is now, by position. A row that is changed again meanwhile comes later, at its new position: whoever reads on from
     /// <see cref="RowChanges{TRow}.Next"/> each time ends with the rows of the table. Where slices differ, it goes no further than the one that is furthest behind; where a row is parked, not up to it.
     /// </summary>
-    /// <param name="after">Where the reader stands; default: at the end.</param>
+    /// <param name="after">Where the reader stands; null: it begins, at the end. Who began before there was a table reads the first one whole.</param>
     /// <param name="limit">The most changes.</param>
     /// <param name="cancellationToken">Ends the read.</param>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
-    Task<RowChanges<TRow>> ReadChangesAsync(RowCursor after, int limit, CancellationToken cancellationToken);
+    Task<RowChanges<TRow>> ReadChangesAsync(RowCursor? after, int limit, CancellationToken cancellationToken);
 }
 
 /// <summary>How far a reader of changes has come in one table of a view.</summary>
-/// <param name="Edition">The number of the table; 0: none, as of a reader that begins.</param>
+/// <param name="Edition">The number of the table; 0: there was none yet, so that every row of the next one is new.</param>
 /// <param name="Position">Everything up to it was read.</param>
 public readonly record struct RowCursor(int Edition, LogPosition Position)
 {
@@ -56,27 +56,27 @@ public sealed record RowChanges<TRow>(RowCursor Next, IReadOnlyList<RowChange<TR
     where TRow : class
 {
     /// <summary>What a table of a store comes to.</summary>
-    /// <param name="after">Where the reader stands.</param>
+    /// <param name="after">Where the reader stands; null: it begins, at the end.</param>
     /// <param name="edition">The table that is read.</param>
     /// <param name="reflects">How far all its rows reach.</param>
     /// <param name="limit">The most changes.</param>
-    /// <param name="read">Reads rows and tombstones between the cursor and <paramref name="reflects"/>, each by position and at most <paramref name="limit"/>.</param>
-    public static async Task<RowChanges<TRow>> ReadAsync(RowCursor after, int edition, LogPosition reflects, int limit, Func<Task<IEnumerable<RowChange<TRow>>>> read)
+    /// <param name="read">Reads rows and tombstones between the position that it is given and <paramref name="reflects"/>, each by position and at most <paramref name="limit"/>.</param>
+    public static async Task<RowChanges<TRow>> ReadAsync(RowCursor? after, int edition, LogPosition reflects, int limit, Func<LogPosition, Task<IEnumerable<RowChange<TRow>>>> read)
     {
         ArgumentNullException.ThrowIfNull(read);
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         var end = new RowCursor(edition, reflects);
-        if (after.Edition != edition)
+        if (after is not { } from || (from.Edition != 0 && from.Edition != edition))
         {
-            return new RowChanges<TRow>(end, [], IsReset: after.Edition != 0);
+            return new RowChanges<TRow>(end, [], IsReset: after is not null);
         }
 
-        if (reflects <= after.Position)
+        if (from.Edition == edition && reflects <= from.Position)
         {
-            return new RowChanges<TRow>(after, [], IsReset: false);
+            return new RowChanges<TRow>(from, [], IsReset: false);
         }
 
-        List<RowChange<TRow>> changes = [.. (await read().ConfigureAwait(false)).OrderBy(c => c.Position).Take(limit)];
+        List<RowChange<TRow>> changes = [.. (await read(from.Edition == 0 ? LogPosition.Start : from.Position).ConfigureAwait(false)).OrderBy(c => c.Position).Take(limit)];
         return new RowChanges<TRow>(changes.Count < limit ? end : end with { Position = changes[^1].Position }, changes, IsReset: false);
     }
 }

@@ -114,17 +114,17 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
     }
 
     /// <inheritdoc/>
-    public Task<RowChanges<TRow>> ReadChangesAsync(RowCursor after, int limit, CancellationToken cancellationToken)
+    public Task<RowChanges<TRow>> ReadChangesAsync(RowCursor? after, int limit, CancellationToken cancellationToken)
     {
         lock (_editions.Gate)
         {
             if (Current is not { Checkpoints.Count: > 0 } table)
             {
-                return Task.FromResult(new RowChanges<TRow>(after, [], IsReset: false));
+                return Task.FromResult(new RowChanges<TRow>(after ?? default, [], IsReset: false));
             }
 
             var reflects = table.Reflects(table.Checkpoints.Values.Min(c => c.Position), static _ => true);
-            return RowChanges<TRow>.ReadAsync(after, table.Number, reflects, limit, () => Task.FromResult(Between(table, after.Position, reflects)));
+            return RowChanges<TRow>.ReadAsync(after, table.Number, reflects, limit, from => Task.FromResult(Between(table, from, reflects)));
         }
     }
 

@@ -12,11 +12,13 @@ public abstract partial class ViewTableConformance
     {
         var store = await StoreAsync();
         var (table, reader) = (store.Table<Shape>(), store.Reader<Shape>());
-        Assert.Equal(new RowCursor(0, new(0)), (await reader.ReadChangesAsync(default, 10, Token)).Next);
+        var early = (await reader.ReadChangesAsync(null, 10, Token)).Next;
+        Assert.Equal(new RowCursor(0, new(0)), early);
+        Assert.Equal(early, (await reader.ReadChangesAsync(early, 10, Token)).Next);
         var (slice, other) = (Slice.Of("a", 2), new Slice(1 - Slice.Of("a", 2).Index, 2));
         await table.OpenAsync(slice, Token);
         await table.OpenAsync(other, Token);
-        Assert.Equal(new RowCursor(1, new(0)), (await reader.ReadChangesAsync(default, 10, Token)).Next);
+        Assert.Equal(new RowCursor(1, new(0)), (await reader.ReadChangesAsync(null, 10, Token)).Next);
 
         Assert.True(await table.CommitAsync(new ViewCommit<Shape>(slice, 1, new(0), new(9), [new("a", new(1, 1, ""), new(2)), new("gone", null, new(5)), new("late", new(2, 1, ""), new(8))], []), Token));
         Assert.True(await table.CommitAsync(new ViewCommit<Shape>(other, 1, new(0), new(6), [new("b", new(3, 1, ""), new(4))], []), Token));
@@ -24,8 +26,15 @@ public abstract partial class ViewTableConformance
         Assert.Equal([new("a", new(1, 1, ""), new(2)), new("b", new(3, 1, ""), new(4)), new("gone", null, new(5))], all.Changes);
         Assert.Equal((new RowCursor(1, new(6)), false), (all.Next, all.IsReset));
 
+        // Who began before there was a table misses nothing of the first; who begins now begins at the end.
+        var first = await reader.ReadChangesAsync(early, 2, Token);
+        Assert.Equal((new RowCursor(1, new(4)), false), (first.Next, first.IsReset));
+        Assert.Equal(all.Changes, first.Changes.Concat((await reader.ReadChangesAsync(first.Next, 10, Token)).Changes));
+        var begun = await reader.ReadChangesAsync(null, 10, Token);
+        Assert.Equal((all.Next, 0, false), (begun.Next, begun.Changes.Count, begun.IsReset));
+
         // Page by page it is the same; at the end nothing comes, however often one asks.
-        var first = await reader.ReadChangesAsync(new(1, new(0)), 2, Token);
+        first = await reader.ReadChangesAsync(new(1, new(0)), 2, Token);
         Assert.Equal((new RowCursor(1, new(4)), 2), (first.Next, first.Changes.Count));
         var second = await reader.ReadChangesAsync(first.Next, 2, Token);
         Assert.Equal(all.Changes, first.Changes.Concat(second.Changes));

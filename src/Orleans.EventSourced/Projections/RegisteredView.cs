@@ -46,7 +46,7 @@ internal abstract class RegisteredView(ViewId view, int slices) : IKept
     public abstract Task<ViewAnswer<ViewRows>?> QueryAsync(RowQuery query, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>> own);
 
     /// <summary>What changed behind a cursor.</summary>
-    public abstract Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor after, int limit);
+    public abstract Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor? after, int limit);
 
     /// <summary>The events that wait for parked rows, by slice, key and position.</summary>
     public abstract Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken);
@@ -110,7 +110,7 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
             ? new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(r => Shown(r) with { IsPending = pending.Contains(r.Key) })], next), reflects.Value)
             : null;
 
-    public override async Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor after, int limit)
+    public override async Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor? after, int limit)
     {
         var (next, changes, isReset) = await _reader.ReadChangesAsync(after, limit, CancellationToken.None).ConfigureAwait(false);
         var shown = changes.Select(c => new ViewChange(c.Key, c.Position.Value, (next with { Position = c.Position }).ToString(), c.Row));

@@ -43,10 +43,10 @@ internal sealed class ViewQueryGrain(RegisteredViews views, Checkpoints checkpoi
 
     public Task<ViewResult<ViewChanges>> ListChangesAsync(string? since, int limit)
     {
-        RowCursor after;
+        RowCursor? after;
         try
         {
-            after = since is null ? default : RowCursor.Parse(since);
+            after = since is null ? null : RowCursor.Parse(since);
         }
         catch (FormatException e)
         {
