@@ -10,6 +10,14 @@ append.SetAction((r, cancel) => AppendBenchmark.RunAsync(r.GetValue(store)!, r.G
 var log = new Option<string?>("--log") { Description = "The XES file of the real log, plain or as .gz; without it fines are generated." };
 var fines = new Option<int>("--fines") { Description = "How many fines are generated.", DefaultValueFactory = _ => 50_000 };
 var pages = new Option<int[]>("--pages") { Description = "How many events a step folds, one case each.", DefaultValueFactory = _ => [1_000, 5_000, 20_000], AllowMultipleArgumentsPerToken = true };
-var catchUp = new Command("catch-up", "A new view over a log of fines, one of which the events name the row, and one with routes.") { store, log, fines, pages, quick };
-catchUp.SetAction((r, cancel) => CatchUpBenchmark.RunAsync(r.GetValue(store)!, r.GetValue(log), r.GetValue(fines), r.GetValue(pages)!, r.GetValue(quick), cancel));
-return await new RootCommand("Benchmarks. Each starts its own server and prints medians, spread and ratios.") { append, catchUp }.Parse(args).InvokeAsync();
+var order = new Option<string>("--order") { Description = "import: 1,024 fines at a time; time: as it happened.", DefaultValueFactory = _ => "import" };
+order.AcceptOnlyFromAmong("import", "time");
+var catchUp = new Command("catch-up", "A new view over a log of fines, one of which the events name the row, and one with routes.") { store, log, fines, pages, order, quick };
+catchUp.SetAction((r, cancel) => CatchUpBenchmark.RunAsync(r.GetValue(store)!, r.GetValue(log), r.GetValue(fines), r.GetValue(pages)!, r.GetValue(order)!, r.GetValue(quick), cancel));
+var place = new Option<string>("--in") { Description = "The connection string or the file.", Required = true };
+var view = new Option<string>("--view") { Description = "The view.", Required = true };
+var page = new Option<int>("--page") { Description = "How many events a step folds.", Required = true };
+var catchUpRound = new Command("catch-up-round", "One round of catch-up on a log that is there.") { store, place, view, page };
+catchUpRound.Hidden = true;
+catchUpRound.SetAction((r, cancel) => CatchUpBenchmark.RoundAsync(r.GetValue(store)!, r.GetValue(place)!, r.GetValue(view)!, r.GetValue(page), cancel));
+return await new RootCommand("Benchmarks. Each starts its own server and prints medians, spread and ratios.") { append, catchUp, catchUpRound }.Parse(args).InvokeAsync();

@@ -26,10 +26,10 @@ public abstract class Projection<TRow>
     internal abstract bool HasRoutes { get; }
 
     /// <summary>Says for each event, in order, which row of the slice it changes and how; what changes of the routes goes into <paramref name="routes"/>.</summary>
-    internal async Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, IViewTable<TRow> table, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
+    internal async Task<List<RowStep<TRow>>> RouteAsync(IReadOnlyList<DecodedEvent> events, Slice slice, KnownRows<TRow> known, Dictionary<StreamId, ViewRoute?> routes, CancellationToken cancellationToken)
     {
         var begun = HasRoutes ? BegunBefore(events) : [];
-        var kept = begun.Count == 0 ? new Dictionary<StreamId, ViewRoute>() : await table.ReadRoutesAsync(slice, begun, cancellationToken).ConfigureAwait(false);
+        var kept = begun.Count == 0 ? new Dictionary<StreamId, ViewRoute>() : await known.ReadRoutesAsync(begun, cancellationToken).ConfigureAwait(false);
         return Route(events, slice, kept, routes);
     }
 

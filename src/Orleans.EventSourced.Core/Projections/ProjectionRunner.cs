@@ -4,7 +4,8 @@ namespace Orleans.EventSourced.Core.Projections;
 
 /// <summary>
 /// Stage 8 of the data's way: brings the rows of one slice of a view up to the log, step by step. A step is one transaction of rows, routes and checkpoint, and writes only where
-/// the checkpoint is still where this runner left it; so two runners of one slice can disturb each other, but never the rows. Not safe for concurrent use.
+/// the checkpoint is still where this runner left it; so two runners of one slice can disturb each other, but never the rows. Far from the head the next step is prepared (read, decoded, its rows
+/// looked up) while this one is written. Not safe for concurrent use.
 /// </summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
 public sealed class ProjectionRunner<TRow>
@@ -19,6 +20,8 @@ public sealed class ProjectionRunner<TRow>
     private OpenedSlice? _opened;
     private HashSet<LogPosition> _skipped = [];
     private ParkedRows _parked = new([]);
+    private KnownRows<TRow> _known;
+    private Task<PreparedStep?>? _ahead;
     private bool _indexed;
 
     // What is parked is taken up again by each new runner: its program may be a mended one.
@@ -35,6 +38,7 @@ public sealed class ProjectionRunner<TRow>
         ArgumentNullException.ThrowIfNull(table);
         ArgumentNullException.ThrowIfNull(tail);
         (_projection, _slice, _table, _tail, _retry) = (projection, slice, table, tail, new ParkedRetry<TRow>(projection, slice, table, tail));
+        _known = new KnownRows<TRow>(table, slice);
     }
 
     /// <summary>How many rows stand still at an event that their fold refuses.</summary>
@@ -69,7 +73,8 @@ public sealed class ProjectionRunner<TRow>
                 return await OvertakenAsync(cancellationToken).ConfigureAwait(false);
             }
 
-            var page = await _tail.ReadAsync(from, cancellationToken).ConfigureAwait(false);
+            var ahead = await TakeAheadAsync(from).ConfigureAwait(false);
+            var page = ahead?.Page ?? await _tail.ReadAsync(from, cancellationToken).ConfigureAwait(false);
             if (page.Events.Count < _tail.PageEvents && !_indexed)
             {
                 await _table.IndexAsync(cancellationToken).ConfigureAwait(false);
@@ -81,7 +86,7 @@ public sealed class ProjectionRunner<TRow>
                 return _retries.Count == 0 ? new ProjectionStep.AtHead(from) : new ProjectionStep.Advanced(from, 0);
             }
 
-            var step = await FoldAsync(page, page.Events.Count, poison, cancellationToken).ConfigureAwait(false);
+            var step = await FoldAsync(page, page.Events.Count, ahead, poison, cancellationToken).ConfigureAwait(false);
             if (step is ProjectionStep.Poisoned or ProjectionStep.Unknown)
             {
                 // By the next step somebody may have said that the event is to be passed over.
@@ -104,7 +109,7 @@ public sealed class ProjectionRunner<TRow>
             return null;
         }
 
-        _indexed = false;
+        (_indexed, _known, _ahead) = (false, new KnownRows<TRow>(_table, _slice), null);
         _skipped = await ReadSkippedAsync(cancellationToken).ConfigureAwait(false);
         _parked = new ParkedRows(await _table.ReadParkedAsync(_slice, cancellationToken).ConfigureAwait(false));
         var head = (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
@@ -133,6 +138,8 @@ public sealed class ProjectionRunner<TRow>
             return true;
         }
 
+        // It was prepared without what this changes, and may be reading what this adds to.
+        await TakeAheadAsync(null).ConfigureAwait(false);
         if (_parked.Of(next) is { Count: > 0 } waiting && await _retry.RunAsync(waiting, _opened!, _skipped, cancellationToken).ConfigureAwait(false) is { } commit)
         {
             if (!await _table.CommitAsync(commit, cancellationToken).ConfigureAwait(false))
@@ -140,6 +147,7 @@ public sealed class ProjectionRunner<TRow>
                 return false;
             }
 
+            _known.Add(commit);
             _opened = _opened! with { Retries = commit.NextRetries };
             _parked.Replace(next, commit.Parked);
         }
@@ -152,14 +160,12 @@ public sealed class ProjectionRunner<TRow>
         [.. from s in await _table.ReadSkippedAsync(cancellationToken).ConfigureAwait(false) select s.Position];
 
     /// <summary>Folds the first <paramref name="count"/> events of a page.</summary>
-    private async Task<ProjectionStep> FoldAsync(TailPage page, int count, PoisonPolicy poison, CancellationToken cancellationToken)
+    private async Task<ProjectionStep> FoldAsync(TailPage page, int count, PreparedStep? prepared, PoisonPolicy poison, CancellationToken cancellationToken)
     {
         try
         {
-            var (events, missing) = Decode(page, count);
-            return missing is { } unknown && unknown.Index == 0
-                ? new ProjectionStep.Unknown(page.After, unknown.Type)
-                : await CommitAsync(page.After, missing?.Index ?? count, events, poison, cancellationToken).ConfigureAwait(false);
+            prepared ??= await PrepareAsync(page, count, _known, _skipped, cancellationToken).ConfigureAwait(false);
+            return prepared is { Passed: 0, Missing: { } unknown } ? new ProjectionStep.Unknown(page.After, unknown) : await CommitAsync(prepared, poison, cancellationToken).ConfigureAwait(false);
         }
         catch (ViewFoldException e) when (e.Recorded.Position == page.After + 1)
         {
@@ -168,25 +174,63 @@ public sealed class ProjectionRunner<TRow>
         catch (ViewFoldException e)
         {
             // What comes before the event is good: it is folded without it, and the next step begins at it.
-            return await FoldAsync(page, (int)(e.Recorded.Position.Value - page.After.Value - 1), poison, cancellationToken).ConfigureAwait(false);
+            return await FoldAsync(page, (int)(e.Recorded.Position.Value - page.After.Value - 1), null, poison, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<ProjectionStep> CommitAsync(LogPosition from, int passed, List<DecodedEvent> events, PoisonPolicy poison, CancellationToken cancellationToken)
+    /// <summary>Everything of a step but the fold: what the events do, and the rows as they are before it.</summary>
+    /// <exception cref="ViewFoldException">An event cannot be read, or the view's code refuses it before its row is known.</exception>
+    private async Task<PreparedStep> PrepareAsync(TailPage page, int count, KnownRows<TRow> known, HashSet<LogPosition> skipped, CancellationToken cancellationToken)
     {
-        var next = from + passed;
+        var (events, missing) = Decode(page, count, skipped);
         var routes = new Dictionary<StreamId, ViewRoute?>();
-        var steps = await _projection.RouteAsync(events, _slice, _table, routes, cancellationToken).ConfigureAwait(false);
-        var before = steps.Count == 0 ? new Dictionary<string, TRow>() : await _table.ReadRowsAsync(steps.Select(s => s.Key).ToHashSet(StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
-        var opened = _opened!;
+        var steps = await _projection.RouteAsync(events, _slice, known, routes, cancellationToken).ConfigureAwait(false);
+        var before = await known.ReadRowsAsync(steps.Select(s => s.Key).ToHashSet(StringComparer.Ordinal), cancellationToken).ConfigureAwait(false);
+        return new PreparedStep(page, missing?.Index ?? count, missing?.Type, steps, before, routes);
+    }
+
+    /// <summary>Prepares the step behind one that is being written. Null: it could not; the step itself meets the reason, if that lasts.</summary>
+    private async Task<PreparedStep?> PrepareAheadAsync(LogPosition after, KnownRows<TRow> known, HashSet<LogPosition> skipped, CancellationToken cancellationToken)
+    {
+        // Beside the commit, not before it.
+        await Task.Yield();
+        try
+        {
+            var page = await _tail.ReadAsync(after, cancellationToken).ConfigureAwait(false);
+            return await PrepareAsync(page, page.Events.Count, known, skipped, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What was prepared for the step that begins here, once it is; null: nothing.</summary>
+    private async Task<PreparedStep?> TakeAheadAsync(LogPosition? from)
+    {
+        var ahead = _ahead is null ? null : await _ahead.ConfigureAwait(false);
+        _ahead = null;
+        return ahead?.Page.After == from ? ahead : null;
+    }
+
+    private async Task<ProjectionStep> CommitAsync(PreparedStep step, PoisonPolicy poison, CancellationToken cancellationToken)
+    {
+        var (from, opened) = (step.Page.After, _opened!);
+        var next = from + step.Passed;
         var parked = new List<ParkedEvent>();
-        var rows = Fold(steps, before, poison == PoisonPolicy.Park ? from + 1 : null, parked);
-        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. routes.Select(r => new RouteChange(r.Key, r.Value))]) { Retries = opened.Retries, Parked = parked };
+        var rows = Fold(step.Steps, step.Before, poison == PoisonPolicy.Park ? from + 1 : null, parked);
+        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. step.Routes.Select(r => new RouteChange(r.Key, r.Value))]) { Retries = opened.Retries, Parked = parked };
+        _known.Add(commit);
+        if (step.Passed >= _tail.PageEvents)
+        {
+            _ahead = PrepareAheadAsync(next, _known, _skipped, cancellationToken);
+        }
+
         if (await _table.CommitAsync(commit, cancellationToken).ConfigureAwait(false))
         {
             _parked.Add(parked);
             _opened = opened with { Position = next };
-            return new ProjectionStep.Advanced(next, passed);
+            return new ProjectionStep.Advanced(next, step.Passed);
         }
 
         return await OvertakenAsync(cancellationToken).ConfigureAwait(false);
@@ -254,12 +298,12 @@ public sealed class ProjectionRunner<TRow>
     }
 
     /// <summary>The events that the view reads and does not pass over, up to the first that this program does not know.</summary>
-    private (List<DecodedEvent> Events, (int Index, UnknownEventTypeException Type)? Missing) Decode(TailPage page, int count)
+    private (List<DecodedEvent> Events, (int Index, UnknownEventTypeException Type)? Missing) Decode(TailPage page, int count, HashSet<LogPosition> skipped)
     {
         var events = new List<DecodedEvent>(count);
         for (var i = 0; i < count; i++)
         {
-            if (!page.MayBe(i, _projection.Events) || _skipped.Contains(page.Events[i].Position))
+            if (!page.MayBe(i, _projection.Events) || skipped.Contains(page.Events[i].Position))
             {
                 continue;
             }
@@ -280,4 +324,14 @@ public sealed class ProjectionRunner<TRow>
 
         return (events, null);
     }
+
+    /// <summary>A step before its fold.</summary>
+    /// <param name="Page">The events.</param>
+    /// <param name="Passed">How many of them the step passes, from the first on.</param>
+    /// <param name="Missing">What this program does not know of the next one; null: that is not what ends the step.</param>
+    /// <param name="Steps">What they do.</param>
+    /// <param name="Before">The rows as they are.</param>
+    /// <param name="Routes">What changes of the routes.</param>
+    private sealed record PreparedStep(
+        TailPage Page, int Passed, UnknownEventTypeException? Missing, List<RowStep<TRow>> Steps, IReadOnlyDictionary<string, TRow> Before, Dictionary<StreamId, ViewRoute?> Routes);
 }

@@ -11,7 +11,7 @@ internal class HookedTable<TRow>(IViewTable<TRow> inner) : IViewTable<TRow>
 
     public virtual Task<OpenedSlice?> OpenAsync(Slice slice, CancellationToken cancellationToken) => inner.OpenAsync(slice, cancellationToken);
 
-    public async Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+    public virtual async Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
     {
         await (BeforeRows?.Invoke() ?? Task.CompletedTask);
         return await inner.ReadRowsAsync(keys, cancellationToken);
