@@ -18,7 +18,7 @@ public sealed class PostgresReactionStore : IReactionStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<LogPosition> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) => RunAsync(
+    public Task<OpenedReaction> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) => RunAsync(
         Statements.OpenReaction,
         [Value(reaction.Value), Value(start.Value)],
         async command =>
@@ -26,14 +26,14 @@ public sealed class PostgresReactionStore : IReactionStore, IAsyncDisposable
             await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             return !await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? throw new LogMisconfiguredException("The table es.log is empty: the log has lost its identity.")
                 : !reader.GetBoolean(1) ? throw new LogMisconfiguredException($"The checkpoint of reaction {reaction} is of another log.")
-                : new LogPosition(reader.GetInt64(0));
+                : new OpenedReaction(new LogPosition(reader.GetInt64(0)), Marks.Read(reader, 2));
         },
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, CancellationToken cancellationToken) => RunAsync(
+    public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, LogMark? mark, CancellationToken cancellationToken) => RunAsync(
         Statements.MoveReaction,
-        [Value(reaction.Value), Value(expected.Value), Value(next.Value)],
+        [Value(reaction.Value), Value(expected.Value), Value(next.Value), .. Marks.Parameters(mark)],
         async command => await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1,
         cancellationToken);
 

@@ -93,16 +93,19 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
             var checkpoint = Add(
                 batch,
                 Statements.MoveCheckpoint,
-                Value(View.Name),
-                Value(View.Version),
-                Value(ViewEdition.NameOf(role)),
-                Value(commit.Edition),
-                Value(commit.Slice.Index),
-                Value(commit.Slice.Count),
-                Value(commit.Expected.Value),
-                Value(commit.Next.Value),
-                Value(commit.Retries),
-                Value(commit.NextRetries));
+                [
+                    Value(View.Name),
+                    Value(View.Version),
+                    Value(ViewEdition.NameOf(role)),
+                    Value(commit.Edition),
+                    Value(commit.Slice.Index),
+                    Value(commit.Slice.Count),
+                    Value(commit.Expected.Value),
+                    Value(commit.Next.Value),
+                    Value(commit.Retries),
+                    Value(commit.NextRetries),
+                    .. Marks.Parameters(commit.Mark),
+                ]);
             var sql = editions.Of(commit.Edition).Sql;
             AddRows(batch, sql, commit.Rows);
             AddRoutes(batch, sql, commit);
@@ -293,7 +296,7 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
         return !isThisLog ? throw new LogMisconfiguredException($"The table of view {View} was folded from another log.")
             : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {View} is divided into {slices} slices, not into {slice.Count}.")
-            : new OpenedSlice(number, new LogPosition(position), reader.GetInt64(3));
+            : new OpenedSlice(number, new LogPosition(position), reader.GetInt64(3)) { Mark = Marks.Read(reader, 4) };
     }
 
     private static void AddRows(NpgsqlBatch batch, ViewSql<TRow> sql, IReadOnlyList<RowChange<TRow>> changes)

@@ -23,19 +23,19 @@ public sealed class SqliteReactionStore : IReactionStore, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<LogPosition> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) => _file.WriteAsync(
+    public Task<OpenedReaction> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) => _file.WriteAsync(
         session =>
         {
             using var reader = session.Prepared(
                 Statements.OpenReaction, ("$name", reaction.Value), ("$start", start.Value), ("$log_id", SqliteSchema.ReadLogId(_options)), ("$now", Now)).ExecuteReader();
             reader.Read();
-            return reader.GetBoolean(1) ? new LogPosition(reader.GetInt64(0)) : throw new LogMisconfiguredException($"The checkpoint of reaction {reaction} is of another log.");
+            return reader.GetBoolean(1) ? new OpenedReaction(new LogPosition(reader.GetInt64(0)), Marks.Read(reader, 2)) : throw new LogMisconfiguredException($"The checkpoint of reaction {reaction} is of another log.");
         },
         cancellationToken);
 
     /// <inheritdoc/>
-    public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, CancellationToken cancellationToken) => _file.WriteAsync(
-        session => session.Prepared(Statements.MoveReaction, ("$name", reaction.Value), ("$expected", expected.Value), ("$next", next.Value), ("$now", Now)).ExecuteNonQuery() == 1,
+    public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, LogMark? mark, CancellationToken cancellationToken) => _file.WriteAsync(
+        session => session.Prepared(Statements.MoveReaction, [("$name", reaction.Value), ("$expected", expected.Value), ("$next", next.Value), ("$now", Now), .. Marks.Parameters(mark)]).ExecuteNonQuery() == 1,
         cancellationToken);
 
     /// <inheritdoc/>

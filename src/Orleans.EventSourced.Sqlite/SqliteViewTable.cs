@@ -82,17 +82,20 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
             {
                 var moved = session.Prepared(
                     Statements.MoveCheckpoint,
-                    ("$view", View.Name),
-                    ("$version", View.Version),
-                    ("$role", ViewEdition.NameOf(role)),
-                    ("$edition", commit.Edition),
-                    ("$slice", commit.Slice.Index),
-                    ("$slices", commit.Slice.Count),
-                    ("$expected", commit.Expected.Value),
-                    ("$next", commit.Next.Value),
-                    ("$retries", commit.Retries),
-                    ("$next_retries", commit.NextRetries),
-                    ("$now", editions.Now())).ExecuteNonQuery();
+                    [
+                        ("$view", View.Name),
+                        ("$version", View.Version),
+                        ("$role", ViewEdition.NameOf(role)),
+                        ("$edition", commit.Edition),
+                        ("$slice", commit.Slice.Index),
+                        ("$slices", commit.Slice.Count),
+                        ("$expected", commit.Expected.Value),
+                        ("$next", commit.Next.Value),
+                        ("$retries", commit.Retries),
+                        ("$next_retries", commit.NextRetries),
+                        ("$now", editions.Now()),
+                        .. Marks.Parameters(commit.Mark),
+                    ]).ExecuteNonQuery();
                 if (moved != 1)
                 {
                     return false;
@@ -201,7 +204,7 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));
         return !isThisLog ? throw new LogMisconfiguredException($"The table of view {View} was folded from another log.")
             : slices != slice.Count ? throw new LogMisconfiguredException($"The table of view {View} is divided into {slices} slices, not into {slice.Count}.")
-            : new OpenedSlice(number, new LogPosition(position), reader.GetInt64(3));
+            : new OpenedSlice(number, new LogPosition(position), reader.GetInt64(3)) { Mark = Marks.Read(reader, 4) };
     }
 
     /// <summary>

@@ -76,6 +76,27 @@ public sealed class LogTail
         return page;
     }
 
+    /// <summary>
+    /// Whether this is not the log that a follower has followed: it ends before where the follower stands, or the event there is not the one that the follower saw. The answer says which, for people;
+    /// null: nothing speaks against it.
+    /// </summary>
+    /// <param name="at">Where the follower stands.</param>
+    /// <param name="mark">The last event that it saw; null, or at another position: it does not know.</param>
+    /// <param name="cancellationToken">Ends the read.</param>
+    /// <exception cref="LogUnavailableException">The log could not answer.</exception>
+    internal async Task<string?> DiffersAsync(LogPosition at, LogMark? mark, CancellationToken cancellationToken)
+    {
+        var head = (await ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
+        if (at > head)
+        {
+            return $"the log ends at {head}";
+        }
+
+        return mark is null || mark.Position != at || LogMark.Of((await _log.ReadLogAsync(new LogPosition(at.Value - 1), 1, cancellationToken).ConfigureAwait(false))[0]) == mark
+            ? null
+            : $"the log has another event there than the one that was seen, {mark.Event}, recorded at {mark.RecordedAt:O}";
+    }
+
     /// <summary>Single events, in log order. It is for what was left behind once: nothing is shared with those who follow the log.</summary>
     /// <exception cref="LogUnavailableException">The log could not answer.</exception>
     internal async Task<IReadOnlyList<RecordedEvent>> ReadEventsAsync(IReadOnlySet<LogPosition> positions, CancellationToken cancellationToken)

@@ -57,7 +57,11 @@ public interface IViewTable<TRow>
 /// <param name="Edition">The table's number.</param>
 /// <param name="Position">The checkpoint.</param>
 /// <param name="Retries">How often parked rows of the slice were taken up again.</param>
-public sealed record OpenedSlice(int Edition, LogPosition Position, long Retries);
+public sealed record OpenedSlice(int Edition, LogPosition Position, long Retries)
+{
+    /// <summary>The last event that its movers saw; null, or at another position than the checkpoint: they said none.</summary>
+    public LogMark? Mark { get; init; }
+}
 
 /// <summary>What a slice of a view keeps of a stream.</summary>
 /// <param name="Key">The row it belongs to; null: not known yet.</param>
@@ -84,6 +88,9 @@ public sealed record ViewCommit<TRow>(Slice Slice, int Edition, LogPosition Expe
 
     /// <summary>The same behind the commit: one more, where it takes up a row.</summary>
     public long NextRetries => Unparked.Count > 0 ? Retries + 1 : Retries;
+
+    /// <summary>The event at <see cref="Next"/>; null: the mark that is there stays.</summary>
+    public LogMark? Mark { get; init; }
 
     /// <summary>The rows for which nothing waits any more, but for what <see cref="Parked"/> says.</summary>
     public IReadOnlyList<string> Unparked { get; init; } = [];

@@ -18,7 +18,7 @@ internal sealed class InMemoryEdition<TRow>(int number)
         new(Comparer<(int Slice, string Key, LogPosition Position)>.Create((a, b) =>
             a.Slice != b.Slice ? a.Slice.CompareTo(b.Slice) : string.CompareOrdinal(a.Key, b.Key) is not 0 and var byKey ? byKey : a.Position.CompareTo(b.Position)));
 
-    public Dictionary<Slice, (LogPosition Position, long Retries, DateTimeOffset MovedAt)> Checkpoints { get; } = [];
+    public Dictionary<Slice, (LogPosition Position, long Retries, DateTimeOffset MovedAt, LogMark? Mark)> Checkpoints { get; } = [];
 
     /// <summary>How far a row reaches, or all rows of all slices: not as far as the checkpoint where something is parked.</summary>
     public LogPosition Reflects(LogPosition checkpoint, Func<ParkedEvent, bool> concerned) =>
@@ -143,7 +143,7 @@ internal sealed class InMemoryEditions<TRow>(TimeProvider time, Lock gate, Sorte
             var next = Make(ViewRole.Building, reason, actor);
             foreach (var slice in Enumerable.Range(0, slices))
             {
-                next.Checkpoints.Add(new Slice(slice, slices), (LogPosition.Start, 0, time.GetUtcNow()));
+                next.Checkpoints.Add(new Slice(slice, slices), (LogPosition.Start, 0, time.GetUtcNow(), null));
             }
 
             return Task.FromResult<ViewEdition?>(WithRole(made[^1]));

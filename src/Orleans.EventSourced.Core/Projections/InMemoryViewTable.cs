@@ -75,9 +75,9 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
                 throw new LogMisconfiguredException($"The view is divided into {other.Count} slices, not into {slice.Count}.");
             }
 
-            table.Checkpoints.TryAdd(slice, (LogPosition.Start, 0, _editions.Time.GetUtcNow()));
-            var (position, retries, _) = table.Checkpoints[slice];
-            return Task.FromResult<OpenedSlice?>(new OpenedSlice(table.Number, position, retries));
+            table.Checkpoints.TryAdd(slice, (LogPosition.Start, 0, _editions.Time.GetUtcNow(), null));
+            var (position, retries, _, mark) = table.Checkpoints[slice];
+            return Task.FromResult<OpenedSlice?>(new OpenedSlice(table.Number, position, retries) { Mark = mark });
         }
     }
 
@@ -181,7 +181,7 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
             }
 
             table.Write(commit);
-            table.Checkpoints[commit.Slice] = (commit.Next, commit.NextRetries, _editions.Time.GetUtcNow());
+            table.Checkpoints[commit.Slice] = (commit.Next, commit.NextRetries, _editions.Time.GetUtcNow(), commit.Mark ?? checkpoint.Mark);
             return Task.FromResult(true);
         }
     }

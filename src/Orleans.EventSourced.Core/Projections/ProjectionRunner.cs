@@ -112,10 +112,9 @@ public sealed class ProjectionRunner<TRow>
         (_indexed, _known, _ahead) = (false, new KnownRows<TRow>(_table, _slice), null);
         _skipped = await ReadSkippedAsync(cancellationToken).ConfigureAwait(false);
         _parked = new ParkedRows(await _table.ReadParkedAsync(_slice, cancellationToken).ConfigureAwait(false));
-        var head = (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
-        return position <= head
-            ? opened
-            : throw new LogMisconfiguredException($"The view table {_projection.View.Table}, slice {_slice}, was folded up to position {position}, but the log ends at {head}: the log went back, as from a backup. Rebuild the view.");
+        return await _tail.DiffersAsync(position, opened.Mark, cancellationToken).ConfigureAwait(false) is { } difference
+            ? throw new LogMisconfiguredException($"The view table {_projection.View.Table}, slice {_slice}, was folded up to position {position}, but {difference}: the log went back, as from a backup. Rebuild the view.")
+            : opened;
     }
 
     /// <summary>Takes up the next of the parked rows that are to be, in a transaction of its own; one that fails stays the next. False: another runner has the slice.</summary>
@@ -219,7 +218,7 @@ public sealed class ProjectionRunner<TRow>
         var next = from + step.Passed;
         var parked = new List<ParkedEvent>();
         var rows = Fold(step.Steps, step.Before, poison == PoisonPolicy.Park ? from + 1 : null, parked);
-        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. step.Routes.Select(r => new RouteChange(r.Key, r.Value))]) { Retries = opened.Retries, Parked = parked };
+        var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. step.Routes.Select(r => new RouteChange(r.Key, r.Value))]) { Retries = opened.Retries, Parked = parked, Mark = LogMark.Of(step.Page.Events[step.Passed - 1]) };
         _known.Add(commit);
         if (step.Passed >= _tail.PageEvents)
         {

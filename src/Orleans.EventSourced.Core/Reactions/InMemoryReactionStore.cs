@@ -7,30 +7,30 @@ namespace Orleans.EventSourced.Core.Reactions;
 public sealed class InMemoryReactionStore : IReactionStore
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<ReactionName, LogPosition> _checkpoints = [];
+    private readonly Dictionary<ReactionName, OpenedReaction> _checkpoints = [];
     private readonly Dictionary<ReactionName, SortedDictionary<LogPosition, SkippedEvent>> _skipped = [];
 
     /// <inheritdoc/>
-    public Task<LogPosition> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken)
+    public Task<OpenedReaction> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            _checkpoints.TryAdd(reaction, start);
+            _checkpoints.TryAdd(reaction, new OpenedReaction(start, null));
             return Task.FromResult(_checkpoints[reaction]);
         }
     }
 
     /// <inheritdoc/>
-    public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, CancellationToken cancellationToken)
+    public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, LogMark? mark, CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            if (!_checkpoints.TryGetValue(reaction, out var position) || position != expected)
+            if (!_checkpoints.TryGetValue(reaction, out var checkpoint) || checkpoint.Position != expected)
             {
                 return Task.FromResult(false);
             }
 
-            _checkpoints[reaction] = next;
+            _checkpoints[reaction] = new OpenedReaction(next, mark);
             return Task.FromResult(true);
         }
     }

@@ -26,6 +26,9 @@ public sealed class ReactionRunner
     private HashSet<LogPosition> _skipped = [];
     private LogPosition? _position;
     private LogPosition _kept;
+
+    // The last event of the pages read, where the next one begins.
+    private LogMark? _mark;
     private TailPage? _page;
 
     /// <param name="reaction">The reaction.</param>
@@ -92,15 +95,14 @@ public sealed class ReactionRunner
     private async Task<LogPosition> OpenAsync(CancellationToken cancellationToken)
     {
         var head = (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
-        var position = await _store.OpenAsync(_reaction.Name, _reaction.Start == ReactionStart.Head ? head : LogPosition.Start, cancellationToken).ConfigureAwait(false);
+        var (position, mark) = await _store.OpenAsync(_reaction.Name, _reaction.Start == ReactionStart.Head ? head : LogPosition.Start, cancellationToken).ConfigureAwait(false);
         _skipped = [.. from s in await _store.ReadSkippedAsync(_reaction.Name, cancellationToken).ConfigureAwait(false) select s.Position];
         _kept = position;
         Forget(position);
-
-        // Read before the checkpoint: a twin may have moved it behind that head.
-        return position <= head || position <= (await _tail.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position
-            ? position
-            : throw new LogMisconfiguredException($"The reaction {_reaction.Name} has followed the log up to position {position}, but it ends at {head}: the log went back, as from a backup. Its checkpoint belongs to the log that was.");
+        _mark = mark?.Position == position ? mark : null;
+        return await _tail.DiffersAsync(position, mark, cancellationToken).ConfigureAwait(false) is { } difference
+            ? throw new LogMisconfiguredException($"The reaction {_reaction.Name} has followed the log up to position {position}, but {difference}: the log went back, as from a backup. Its checkpoint belongs to the log that was.")
+            : position;
     }
 
     private async Task<ReactionStep> HandleAsync(LogPosition from, TailPage page, CancellationToken cancellationToken)
@@ -113,7 +115,7 @@ public sealed class ReactionRunner
         }
 
         var next = failure is null ? end : new LogPosition(failure.Recorded.Position.Value - 1);
-        if (next > _kept && (work.Count > 0 || failure is not null || next.Value - _kept.Value >= PassedEvents) && !await KeepAsync(next, cancellationToken).ConfigureAwait(false))
+        if (next > _kept && (work.Count > 0 || failure is not null || next.Value - _kept.Value >= PassedEvents) && !await KeepAsync(next, next > page.After ? LogMark.Of(page.Events[(int)(next.Value - page.After.Value - 1)]) : _mark, cancellationToken).ConfigureAwait(false))
         {
             _page = null;
             _position = await OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -121,7 +123,7 @@ public sealed class ReactionRunner
         }
 
         _position = next;
-        _page = next == page.Last ? null : page;
+        (_page, _mark) = next == page.Last ? (null, LogMark.Of(page.Events[^1])) : (page, _mark);
         Forget(next);
         return failure is null ? new ReactionStep.Advanced(next, (int)(next.Value - from.Value)) : new ReactionStep.Failed(next, failure);
     }
@@ -200,9 +202,9 @@ public sealed class ReactionRunner
         return failures.MinBy(f => f.Recorded.Position);
     }
 
-    private async Task<bool> KeepAsync(LogPosition next, CancellationToken cancellationToken)
+    private async Task<bool> KeepAsync(LogPosition next, LogMark? mark, CancellationToken cancellationToken)
     {
-        var moved = await _store.MoveAsync(_reaction.Name, _kept, next, cancellationToken).ConfigureAwait(false);
+        var moved = await _store.MoveAsync(_reaction.Name, _kept, next, mark, cancellationToken).ConfigureAwait(false);
         _kept = moved ? next : _kept;
         return moved;
     }

@@ -1,3 +1,4 @@
+using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Reactions;
@@ -11,6 +12,7 @@ public abstract class ReactionStoreConformance
     private static readonly ReactionName Name = new("greet");
     private static readonly ReactionName Other = new("greet-again");
     private static readonly DateTimeOffset Day = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly LogMark Seen = new(new LogPosition(6_000_000_000), EventId.Derive(CommandId.FromText("seen"), new Core.Log.StreamId("greeting", "a"), 0), Day.AddMicroseconds(7));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -22,10 +24,10 @@ public abstract class ReactionStoreConformance
     public async Task a_reaction_begins_where_it_was_first_told_to_also_for_who_opens_the_store_later()
     {
         var store = await OpenAsync();
-        Assert.Equal(new LogPosition(7), await store.OpenAsync(Name, new LogPosition(7), Token));
-        Assert.Equal(new LogPosition(7), await store.OpenAsync(Name, new LogPosition(9), Token));
-        Assert.Equal(LogPosition.Start, await store.OpenAsync(Other, LogPosition.Start, Token));
-        Assert.Equal(new LogPosition(7), await (await OpenAsync()).OpenAsync(Name, new LogPosition(9), Token));
+        Assert.Equal(new LogPosition(7), (await store.OpenAsync(Name, new LogPosition(7), Token)).Position);
+        Assert.Equal(new LogPosition(7), (await store.OpenAsync(Name, new LogPosition(9), Token)).Position);
+        Assert.Equal(LogPosition.Start, (await store.OpenAsync(Other, LogPosition.Start, Token)).Position);
+        Assert.Equal(new LogPosition(7), (await (await OpenAsync()).OpenAsync(Name, new LogPosition(9), Token)).Position);
     }
 
     [Fact]
@@ -40,12 +42,14 @@ public abstract class ReactionStoreConformance
     public async Task a_checkpoint_moves_only_from_where_it_is()
     {
         var store = await OpenAsync();
-        Assert.False(await store.MoveAsync(Name, LogPosition.Start, new LogPosition(5), Token));
+        Assert.False(await store.MoveAsync(Name, LogPosition.Start, new LogPosition(5), null, Token));
         await store.OpenAsync(Name, LogPosition.Start, Token);
-        Assert.True(await store.MoveAsync(Name, LogPosition.Start, new LogPosition(5), Token));
-        Assert.False(await store.MoveAsync(Name, LogPosition.Start, new LogPosition(6), Token));
-        Assert.True(await store.MoveAsync(Name, new LogPosition(5), new LogPosition(6_000_000_000), Token));
-        Assert.Equal(new LogPosition(6_000_000_000), await (await OpenAsync()).OpenAsync(Name, LogPosition.Start, Token));
+        Assert.True(await store.MoveAsync(Name, LogPosition.Start, new LogPosition(5), null, Token));
+        Assert.False(await store.MoveAsync(Name, LogPosition.Start, new LogPosition(6), null, Token));
+        Assert.True(await store.MoveAsync(Name, new LogPosition(5), new LogPosition(6_000_000_000), Seen, Token));
+        Assert.Equal(new OpenedReaction(new LogPosition(6_000_000_000), Seen), await (await OpenAsync()).OpenAsync(Name, LogPosition.Start, Token));
+        Assert.True(await store.MoveAsync(Name, new LogPosition(6_000_000_000), new LogPosition(6_000_000_001), null, Token));
+        Assert.Null((await store.OpenAsync(Name, LogPosition.Start, Token)).Mark);
     }
 
     [Fact]
@@ -53,7 +57,7 @@ public abstract class ReactionStoreConformance
     {
         var store = await OpenAsync();
         await store.OpenAsync(Name, LogPosition.Start, Token);
-        var moved = await Task.WhenAll(Enumerable.Range(1, 20).Select(i => Task.Run(() => store.MoveAsync(Name, LogPosition.Start, new LogPosition(i), Token), Token)));
+        var moved = await Task.WhenAll(Enumerable.Range(1, 20).Select(i => Task.Run(() => store.MoveAsync(Name, LogPosition.Start, new LogPosition(i), null, Token), Token)));
         Assert.Single(moved, m => m);
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Xunit;
@@ -206,6 +207,18 @@ public abstract partial class ViewTableConformance
         var table = await OpenAsync();
         await CommitAsync(table, 0, 1_000_000_000_000, []);
         Assert.Equal(new LogPosition(1_000_000_000_000), (await (await StoreAsync()).Table<EveryColumn>().OpenAsync(Slice.Whole, Token))!.Position);
+    }
+
+    [Fact]
+    public async Task a_checkpoint_keeps_the_event_that_its_mover_saw_until_another_is_said()
+    {
+        var table = await OpenAsync();
+        Assert.Null((await table.OpenAsync(Slice.Whole, Token))!.Mark);
+        var seen = new LogMark(new LogPosition(5), EventId.Derive(CommandId.FromText("seen"), new StreamId("thing", "a"), 0), new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero).AddMicroseconds(7));
+        Assert.True(await table.CommitAsync(Commit(0, 5, [], []) with { Mark = seen }, Token));
+        Assert.Equal(seen, (await (await StoreAsync()).Table<EveryColumn>().OpenAsync(Slice.Whole, Token))!.Mark);
+        Assert.True(await table.CommitAsync(Commit(5, 6, [], []), Token));
+        Assert.Equal(seen, (await table.OpenAsync(Slice.Whole, Token))!.Mark);
     }
 
     [Fact]

@@ -103,7 +103,7 @@ public sealed class MutationQueueTests(PostgresFixture postgres)
 
         await using var next = await StartAsync(_reactions, log);
         var head = (await log.ReadHeadAsync(CancellationToken.None)).Position;
-        await Eventually.Async("the checkpoint at the head", async () => await _reactions.OpenAsync(new ReactionName("es-mutations"), LogPosition.Start, CancellationToken.None) >= head);
+        await Eventually.Async("the checkpoint at the head", async () => (await _reactions.OpenAsync(new ReactionName("es-mutations"), LogPosition.Start, CancellationToken.None)).Position >= head);
         Assert.Equal(30, (await log.ReadHeadAsync(CancellationToken.None)).Position.Value);
         Assert.Equal(10, (await next.Grains.GetGrain<ICounterGrain>("c").GetAsync()).Total);
     }
@@ -296,11 +296,11 @@ public sealed class MutationQueueTests(PostgresFixture postgres)
 
         public bool Moves { get; init; } = true;
 
-        public Task<LogPosition> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) =>
+        public Task<OpenedReaction> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) =>
             Opens ? inner.OpenAsync(reaction, start, cancellationToken) : throw new LogUnavailableException("The store is gone.");
 
-        public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, CancellationToken cancellationToken) =>
-            Moves ? inner.MoveAsync(reaction, expected, next, cancellationToken) : throw new LogUnavailableException("The store is gone.");
+        public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, LogMark? mark, CancellationToken cancellationToken) =>
+            Moves ? inner.MoveAsync(reaction, expected, next, mark, cancellationToken) : throw new LogUnavailableException("The store is gone.");
 
         public Task<bool> SkipAsync(ReactionName reaction, SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(reaction, skipped, cancellationToken);
 

@@ -53,7 +53,7 @@ public sealed class ReactionClusterTests(PostgresFixture postgres)
             await Eventually.Async("several crashes", () => Task.FromResult(crashing.Crashes > 3));
         }
 
-        Assert.Equal(LogPosition.Start, await _store.OpenAsync(Sum, LogPosition.Start, CancellationToken.None));
+        Assert.Equal(LogPosition.Start, (await _store.OpenAsync(Sum, LogPosition.Start, CancellationToken.None)).Position);
         await using var next = await StartAsync();
         await FollowsAsync(next, Sum);
         Assert.Equal(30, (await EventsAsync(next, "sum")).Count);
@@ -238,9 +238,9 @@ public sealed class ReactionClusterTests(PostgresFixture postgres)
 
         public int Crashes => Volatile.Read(ref _crashes);
 
-        public Task<LogPosition> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) => inner.OpenAsync(reaction, start, cancellationToken);
+        public Task<OpenedReaction> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) => inner.OpenAsync(reaction, start, cancellationToken);
 
-        public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, CancellationToken cancellationToken)
+        public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, LogMark? mark, CancellationToken cancellationToken)
         {
             Interlocked.Increment(ref _crashes);
             throw new LogUnavailableException("The process is gone.");

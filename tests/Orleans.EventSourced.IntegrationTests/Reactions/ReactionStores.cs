@@ -39,7 +39,7 @@ public sealed class SqliteReactionStoreConformance : ReactionStoreConformance, I
         await (await OpenAsync()).OpenAsync(new ReactionName("greet"), new LogPosition(3), CancellationToken.None);
         await DisposeStoresAsync();
         File.Delete(Path.Combine(_folder.Path, "eventlog-views.db"));
-        Assert.Equal(new LogPosition(3), await (await OpenAsync()).OpenAsync(new ReactionName("greet"), new LogPosition(5), CancellationToken.None));
+        Assert.Equal(new LogPosition(3), (await (await OpenAsync()).OpenAsync(new ReactionName("greet"), new LogPosition(5), CancellationToken.None)).Position);
         await DisposeStoresAsync();
         await File.WriteAllTextAsync(Path.Combine(_folder.Path, "eventlog-reactions.db"), new string('x', 8_192));
         await Assert.ThrowsAsync<LogMisconfiguredException>(OpenAsync);

@@ -170,6 +170,24 @@ public sealed class ProjectionRunnerTests
     }
 
     [Fact]
+    public async Task a_log_that_went_back_is_known_also_when_it_has_grown_again()
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Deposited(5));
+        var table = new InMemoryViewTable<AccountRow>();
+        await ToHeadAsync(_bank.Runner(Accounts, table));
+
+        var restored = new Bank();
+        await restored.AppendAsync("a", new Opened("y"));
+        await restored.AppendAsync("b", new Opened("y"), new Deposited(7));
+        var e = await Assert.ThrowsAsync<LogMisconfiguredException>(() => restored.Runner(Accounts, table).StepAsync(CancellationToken.None));
+        Assert.Contains("up to position 2, but the log has another event there", e.Message, StringComparison.Ordinal);
+        Assert.Equal("x", Assert.Single(table.Rows).Value.Row.Branch);
+
+        // Who stands where the logs agree goes on.
+        await ToHeadAsync(restored.Runner(Accounts, new InMemoryViewTable<AccountRow>()));
+    }
+
+    [Fact]
     public async Task events_of_other_families_move_the_checkpoint_alone()
     {
         await _bank.AppendAsync("sky", "weather", new WeatherChanged(), new WeatherChanged());

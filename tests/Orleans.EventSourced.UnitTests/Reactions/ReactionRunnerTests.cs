@@ -98,7 +98,7 @@ public sealed class ReactionRunnerTests
 
         // Once each, however often the failing one was tried, and none of its own stream behind it.
         Assert.Equal([1, 4, 5, 6, 7, 8, 9, 10, 11], Positions.Order());
-        Assert.Equal(new LogPosition(1), await _store.OpenAsync(Name, LogPosition.Start, CancellationToken.None));
+        Assert.Equal(new LogPosition(1), (await _store.OpenAsync(Name, LogPosition.Start, CancellationToken.None)).Position);
 
         await _store.SkipAsync(Name, new SkippedEvent(new LogPosition(2), "cursed", null, DateTimeOffset.UnixEpoch), CancellationToken.None);
         await ToHeadAsync(runner);
@@ -146,7 +146,7 @@ public sealed class ReactionRunnerTests
             var step = await runners[random.Next(2)].StepAsync(CancellationToken.None);
             overtaken += step is ReactionStep.Overtaken ? 1 : 0;
             atHead = step is ReactionStep.AtHead ? atHead + 1 : 0;
-            var kept = (await _store.OpenAsync(Name, LogPosition.Start, CancellationToken.None)).Value;
+            var kept = (await _store.OpenAsync(Name, LogPosition.Start, CancellationToken.None)).Position.Value;
             Assert.True(kept >= last, $"{kept} after {last}");
             last = kept;
         }
@@ -167,10 +167,10 @@ public sealed class ReactionRunnerTests
             await runner.StepAsync(CancellationToken.None);
         }
 
-        Assert.Equal((1, 5_000L), (counting.Moves, (await _store.OpenAsync(Name, LogPosition.Start, CancellationToken.None)).Value));
+        Assert.Equal((1, 5_000L), (counting.Moves, (await _store.OpenAsync(Name, LogPosition.Start, CancellationToken.None)).Position.Value));
         await _bank.AppendAsync("a", new Opened("x"));
         await ToHeadAsync(runner);
-        Assert.Equal((2, 6_001L), (counting.Moves, (await _store.OpenAsync(Name, LogPosition.Start, CancellationToken.None)).Value));
+        Assert.Equal((2, 6_001L), (counting.Moves, (await _store.OpenAsync(Name, LogPosition.Start, CancellationToken.None)).Position.Value));
     }
 
     [Fact]
@@ -190,6 +190,23 @@ public sealed class ReactionRunnerTests
         await _bank.AppendAsync("a", new Opened("x"));
         await _store.OpenAsync(Name, new LogPosition(9), CancellationToken.None);
         await Assert.ThrowsAsync<LogMisconfiguredException>(() => Runner().StepAsync(CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    public async Task a_log_that_went_back_is_known_also_when_it_has_grown_again(int page)
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Deposited(1));
+        await ToHeadAsync(Runner(page, ReactionStart.Beginning));
+        var restored = new Bank();
+        await restored.AppendAsync("a", new Opened("y"), new Deposited(2));
+        await restored.AppendAsync("a", new Deposited(3));
+
+        var runner = new ReactionRunner(new Reaction(Name, typeof(AccountEvent), ReactionStart.Head, (e, _, _) => Handled(e)), _store, restored.Tail(page), _options, TimeProvider.System);
+        var refused = await Assert.ThrowsAsync<LogMisconfiguredException>(() => runner.StepAsync(CancellationToken.None));
+        Assert.Contains("up to position 2, but the log has another event there", refused.Message, StringComparison.Ordinal);
+        Assert.Equal([1, 2], Positions);
     }
 
     [Theory]
@@ -231,12 +248,12 @@ internal sealed class CrashingStore(IReactionStore inner) : IReactionStore
 
     public int Moves { get; private set; }
 
-    public Task<LogPosition> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) => inner.OpenAsync(reaction, start, cancellationToken);
+    public Task<OpenedReaction> OpenAsync(ReactionName reaction, LogPosition start, CancellationToken cancellationToken) => inner.OpenAsync(reaction, start, cancellationToken);
 
-    public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, CancellationToken cancellationToken)
+    public Task<bool> MoveAsync(ReactionName reaction, LogPosition expected, LogPosition next, LogMark? mark, CancellationToken cancellationToken)
     {
         Moves++;
-        return Crashes ? throw new LogUnavailableException("the process is gone") : inner.MoveAsync(reaction, expected, next, cancellationToken);
+        return Crashes ? throw new LogUnavailableException("the process is gone") : inner.MoveAsync(reaction, expected, next, mark, cancellationToken);
     }
 
     public Task<bool> SkipAsync(ReactionName reaction, SkippedEvent skipped, CancellationToken cancellationToken) => inner.SkipAsync(reaction, skipped, cancellationToken);
