@@ -12,6 +12,9 @@ internal abstract class RegisteredView(ViewId view, int slices) : IKept
 
     public int Slices { get; } = slices;
 
+    /// <summary>The class of its rows.</summary>
+    public abstract Type Row { get; }
+
     string IKept.Name => View.Table;
 
     int IKept.Parts => Slices;
@@ -79,6 +82,8 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
     private readonly IViewTable<TRow> _table = store.Table<TRow>();
     private readonly IViewReader<TRow> _reader = store.Reader<TRow>();
     private readonly ViewOverlay<TRow> _overlay = new(projection, store.Table<TRow>(), store.Reader<TRow>(), tail, slices);
+
+    public override Type Row => typeof(TRow);
 
     public override IViewEditions Editions { get; } = store.Editions<TRow>();
 

@@ -31,18 +31,3 @@ internal sealed class LogStreamBatch(OrleansStreamId streamId, StreamedEvent[] e
 
     public override string ToString() => $"{_events.Length} events of {_streamId}, positions {_events[0].Position} to {_events[^1].Position}";
 }
-
-/// <summary>Tells the agent of a queue to look at a stream. It is never delivered.</summary>
-internal sealed class LookAgain(OrleansStreamId streamId) : IBatchContainer
-{
-    /// <summary>Where subscribers without a token of their own begin: nothing of the log is lost on them.</summary>
-    private static readonly StreamSequenceToken Begin = EventLogStreams.TokenAfter(Core.Log.LogPosition.Start);
-
-    public OrleansStreamId StreamId => streamId;
-
-    public StreamSequenceToken SequenceToken => Begin;
-
-    public IEnumerable<Tuple<T, StreamSequenceToken>> GetEvents<T>() => [];
-
-    public bool ImportRequestContext() => false;
-}

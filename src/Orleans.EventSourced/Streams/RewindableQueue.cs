@@ -1,39 +1,40 @@
-using Orleans.EventSourced.Core.Log;
+using Microsoft.Extensions.Logging;
 using Orleans.Streams;
 using OrleansStreamId = Orleans.Runtime.StreamId;
 
 namespace Orleans.EventSourced.Streams;
 
 /// <summary>
-/// What an agent has of the streams of one slice: as a cache, which misses nothing and is never full, because its cursors read the log; and as a receiver, which carries no events but only says
+/// What an agent has of the streams of one queue: as a cache, which misses nothing and is never full, because its cursors read the store; and as a receiver, which carries no items but only says
 /// which stream to look at. Every stream is looked at once when the agent starts, which makes it known to its subscribers, and every second, because the agent forgets a stream whose last
 /// subscriber left.
 /// </summary>
-internal sealed class LogStreamQueue : IQueueCache, IQueueAdapterReceiver
+internal sealed class RewindableQueue : IQueueCache, IQueueAdapterReceiver
 {
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
-    private readonly LogStreamSource _source;
-    private readonly Dictionary<OrleansStreamId, LogStream> _streams;
+    private readonly Dictionary<OrleansStreamId, IRewindableStream> _streams;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
     private readonly Lock _gate = new();
     private HashSet<OrleansStreamId> _due;
     private TaskCompletionSource _isDue = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public LogStreamQueue(IEnumerable<LogStream> streams, LogStreamSource source)
+    public RewindableQueue(IEnumerable<IRewindableStream> streams, TimeProvider time, ILogger logger)
     {
-        _source = source;
+        (_time, _logger) = (time, logger);
         _streams = streams.ToDictionary(s => s.Id);
         _due = [.. _streams.Keys];
         _isDue.SetResult();
     }
 
     public QueueCacheCursorResult<IQueueCacheCursor> TryGetCacheCursor(OrleansStreamId streamId, StreamSequenceToken? token) =>
-        Cursor(streamId, token is null ? LogPosition.Start : EventLogStreams.Before(token));
+        Cursor(_streams[streamId], token ?? _streams[streamId].Beginning);
 
     public QueueCacheCursorResult<IQueueCacheCursor> TryGetCacheCursorAtPosition(OrleansStreamId streamId, StreamSubscriptionStartPosition startPosition) => startPosition switch
     {
-        StreamSubscriptionStartPosition.EarliestAvailable => Cursor(streamId, LogPosition.Start),
-        StreamSubscriptionStartPosition.Latest => Cursor(streamId, null),
-        _ => throw new ArgumentOutOfRangeException(nameof(startPosition), startPosition, "A stream of the log starts at the beginning, at the head or at a token."),
+        StreamSubscriptionStartPosition.EarliestAvailable => Cursor(_streams[streamId], _streams[streamId].Beginning),
+        StreamSubscriptionStartPosition.Latest => Cursor(_streams[streamId], null),
+        _ => throw new ArgumentOutOfRangeException(nameof(startPosition), startPosition, "A stream starts at the beginning, at the end or at a token."),
     };
 
     public IQueueCacheCursor GetCacheCursor(OrleansStreamId streamId, StreamSequenceToken? token) => TryGetCacheCursor(streamId, token).Cursor!;
@@ -61,7 +62,7 @@ internal sealed class LogStreamQueue : IQueueCache, IQueueAdapterReceiver
     {
         try
         {
-            await _isDue.Task.WaitAsync(LookInterval, _source.Time, cancellationToken);
+            await _isDue.Task.WaitAsync(LookInterval, _time, cancellationToken);
         }
         catch (TimeoutException)
         {
@@ -81,8 +82,8 @@ internal sealed class LogStreamQueue : IQueueCache, IQueueAdapterReceiver
 
     public Task Shutdown(TimeSpan timeout) => Task.CompletedTask;
 
-    private QueueCacheCursorResult<IQueueCacheCursor> Cursor(OrleansStreamId streamId, LogPosition? after) =>
-        QueueCacheCursorResult<IQueueCacheCursor>.FromCursor(new LogStreamCursor(_streams[streamId], after, _source, () => LookAt(streamId)));
+    private QueueCacheCursorResult<IQueueCacheCursor> Cursor(IRewindableStream stream, StreamSequenceToken? token) =>
+        QueueCacheCursorResult<IQueueCacheCursor>.FromCursor(new RewindableCursor(stream.Id.ToString(), stream.From(token), () => LookAt(stream.Id), _time, _logger));
 
     private void LookAt(OrleansStreamId streamId)
     {
@@ -96,5 +97,17 @@ internal sealed class LogStreamQueue : IQueueCache, IQueueAdapterReceiver
         isDue.TrySetResult();
     }
 
-    private static List<IBatchContainer> Look(IEnumerable<OrleansStreamId> streams) => [.. streams.Select(s => new LookAgain(s))];
+    private List<IBatchContainer> Look(IEnumerable<OrleansStreamId> streams) => [.. streams.Select(s => new LookAgain(_streams[s]))];
+
+    /// <summary>Tells the agent to look at a stream. It is never delivered; its token is where subscribers without a token of their own begin.</summary>
+    private sealed class LookAgain(IRewindableStream stream) : IBatchContainer
+    {
+        public OrleansStreamId StreamId => stream.Id;
+
+        public StreamSequenceToken SequenceToken => stream.Beginning;
+
+        public IEnumerable<Tuple<T, StreamSequenceToken>> GetEvents<T>() => [];
+
+        public bool ImportRequestContext() => false;
+    }
 }
