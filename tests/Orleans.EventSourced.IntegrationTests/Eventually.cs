@@ -5,6 +5,22 @@ namespace Orleans.EventSourced.IntegrationTests;
 /// <summary>Waits for a condition with a deadline.</summary>
 public static class Eventually
 {
+    /// <param name="expected">What is waited for.</param>
+    /// <param name="condition">Whether it is there.</param>
+    /// <param name="seen">What was seen last, for the message.</param>
+    /// <param name="seconds">How long to wait.</param>
+    public static async Task Async(string expected, Func<Task<bool>> condition, Func<string> seen, int seconds = 20)
+    {
+        try
+        {
+            await Async(expected, condition, seconds);
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message} Seen: {seen()}", e);
+        }
+    }
+
     public static async Task Async(string expected, Func<Task<bool>> condition, int seconds = 20)
     {
         var deadline = TimeProvider.System.GetTimestamp() + (seconds * TimeProvider.System.TimestampFrequency);

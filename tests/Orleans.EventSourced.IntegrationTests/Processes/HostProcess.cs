@@ -11,6 +11,7 @@ namespace Orleans.EventSourced.IntegrationTests.Processes;
 /// <summary>The real host in a process of its own, in a folder of the test's.</summary>
 public sealed class HostProcess : IAsyncDisposable
 {
+    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "Fines.Host.dll");
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _errors = new();
@@ -44,16 +45,15 @@ public sealed class HostProcess : IAsyncDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>Starts a node and waits until it is healthy.</summary>
-    public static async Task<HostProcess> ServeAsync(TestFolder folder, string? eventlog, int? http = null, int? silo = null, params string[] settings)
-    {
-        var address = new Uri($"http://127.0.0.1:{http ?? LoopbackPort.Free()}");
-        var host = new HostProcess(Start(folder, eventlog, ["--urls", address.ToString(), .. settings], silo ?? LoopbackPort.Free()), address);
-        await Eventually.Async($"a healthy node at {address}", async () => host.HasExited ? throw new InvalidOperationException($"The host ended: {host.Output}{host.Errors}") : await host.IsHealthyAsync(), seconds: 60);
-        return host;
-    }
+    public static Task<HostProcess> ServeAsync(TestFolder folder, string? eventlog, int? http = null, int? silo = null, params string[] settings) =>
+        HealthyAsync(new Uri($"http://127.0.0.1:{http ?? LoopbackPort.Free()}"), address => Start(Program, folder, eventlog, ["--urls", address, .. settings], silo ?? LoopbackPort.Free()));
+
+    /// <summary>Starts a node of another program, and waits until it is healthy. A setting like <c>TestNode__Slices=4</c> is a variable of its environment.</summary>
+    public static Task<HostProcess> ServeAsync(string program, TestFolder folder, string eventlog, params string[] settings) =>
+        HealthyAsync(new Uri($"http://127.0.0.1:{LoopbackPort.Free()}"), address => Start(program, folder, eventlog, ["--urls", address, .. settings], LoopbackPort.Free()));
 
     /// <summary>Starts a verb. An argument like <c>Fines__ViewSlices=4</c> is a variable of its environment.</summary>
-    public static HostProcess Run(TestFolder folder, string? eventlog, params string[] arguments) => new(Start(folder, eventlog, arguments, LoopbackPort.Free()), new Uri("http://127.0.0.1:1"));
+    public static HostProcess Run(TestFolder folder, string? eventlog, params string[] arguments) => new(Start(Program, folder, eventlog, arguments, LoopbackPort.Free()), new Uri("http://127.0.0.1:1"));
 
     /// <summary>Runs a verb to its end.</summary>
     public static async Task<(int Code, string Output, string Errors)> RunToEndAsync(TestFolder folder, string? eventlog, params string[] arguments)
@@ -120,10 +120,26 @@ public sealed class HostProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static Process Start(TestFolder folder, string? eventlog, string[] arguments, int silo)
+    /// <summary>The node whose start fails leaves no process behind.</summary>
+    private static async Task<HostProcess> HealthyAsync(Uri address, Func<string, Process> start)
+    {
+        var host = new HostProcess(start(address.ToString()), address);
+        try
+        {
+            await Eventually.Async($"a healthy node at {address}", async () => host.HasExited ? throw new InvalidOperationException($"The host ended: {host.Output}{host.Errors}") : await host.IsHealthyAsync(), seconds: 60);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static Process Start(string program, TestFolder folder, string? eventlog, string[] arguments, int silo)
     {
         var start = new ProcessStartInfo("dotnet") { WorkingDirectory = folder.Path, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
-        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Fines.Host.dll"));
+        start.ArgumentList.Add(program);
         foreach (var argument in arguments)
         {
             if (argument.Split('=') is [var name, var value] && name.Contains("__", StringComparison.Ordinal))

@@ -1,0 +1,16 @@
+namespace Orleans.EventSourced.IntegrationTests.Processes;
+
+/// <summary>Two programs for one cluster: the newer one knows an event type more, and one of the two views in its next version.</summary>
+internal static class NodePrograms
+{
+    public static string Old => PathOf("Orleans.EventSourced.TestNode");
+
+    public static string Next => PathOf("Orleans.EventSourced.TestNode.Next");
+
+    /// <summary>Both are called the same; each is in its project's own folder, built in the configuration of these tests.</summary>
+    private static string PathOf(string project)
+    {
+        var output = new DirectoryInfo(AppContext.BaseDirectory);
+        return Path.Combine(output.Parent!.Parent!.Parent!.Parent!.FullName, project, "bin", output.Parent.Name, output.Name, "Orleans.EventSourced.TestNode.dll");
+    }
+}

@@ -1,0 +1,1 @@
+return await Orleans.EventSourced.TestNode.Node.ServeAsync(args);
