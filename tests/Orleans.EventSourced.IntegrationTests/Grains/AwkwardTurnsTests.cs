@@ -204,6 +204,25 @@ public sealed class AwkwardTurnsTests
         Assert.Equal((1_111, 4), await Moodily(node).GetAsync());
     }
 
+    [Fact]
+    public async Task an_event_pending_when_a_refresh_fails_is_not_written_as_its_caller_is_told()
+    {
+        await using var node = await StartAsync();
+        await Moodily(node).DepositAsync(1);
+        Task? deposit = null;
+        node.Reads.BeforeNextRead(async () =>
+        {
+            deposit = Moodily(node).DepositAtOnceAsync(7);
+            await Eventually.Async("the interleaved event is raised", async () => await Moodily(node).UnconfirmedAsync() == 1);
+            throw new LogUnavailableException("away for a moment");
+        });
+
+        await Assert.ThrowsAsync<LogUnavailableException>(() => Moodily(node).RefreshAsync());
+        await Assert.ThrowsAsync<LogUnavailableException>(() => deposit!);
+        Assert.Equal((1, 1), await Eventually.ServedAsync(() => Moodily(node).GetAsync()));
+        Assert.Equal(new LogPosition(1), (await _log.ReadHeadAsync(CancellationToken.None)).Position);
+    }
+
     private static ICounterGrain Counter(TestNode node, string key) => node.Grains.GetGrain<ICounterGrain>(key);
 
     private static ILedgerGrain Ledger(TestNode node, string key) => node.Grains.GetGrain<ILedgerGrain>(key);
