@@ -223,6 +223,26 @@ public sealed class AwkwardTurnsTests
         Assert.Equal(new LogPosition(1), (await _log.ReadHeadAsync(CancellationToken.None)).Position);
     }
 
+    [Fact]
+    public async Task an_expected_version_above_the_grains_own_is_looked_for_in_the_log_before_it_is_refused()
+    {
+        await using var node = await StartAsync();
+        await Counter(node, "a").AddAsync(1);
+        await AppendAsync(new StreamId("counter", "a"), new Added(1));
+        Assert.Equal(3, Assert.IsType<Accepted<CounterEvent>>(await AddAsync(node, expected: 2)).Version);
+
+        await AppendAsync(new StreamId("counter", "a"), new Added(1));
+        Assert.Equal(new VersionMismatch<CounterEvent>(4), await AddAsync(node, expected: 9));
+    }
+
+    private static async Task<CommandResult<CounterEvent>> AddAsync(TestNode node, int expected)
+    {
+        using (CommandContext.Begin(new CommandContext(CommandId.New(TimeProvider.System).Value) { ExpectedVersion = expected }))
+        {
+            return await Counter(node, "a").AddAsync(1);
+        }
+    }
+
     private static ICounterGrain Counter(TestNode node, string key) => node.Grains.GetGrain<ICounterGrain>(key);
 
     private static ILedgerGrain Ledger(TestNode node, string key) => node.Grains.GetGrain<ILedgerGrain>(key);
