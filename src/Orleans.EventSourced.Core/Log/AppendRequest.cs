@@ -20,7 +20,9 @@ public sealed class AppendRequest
     /// <summary>The size from which an event's payload is worth a warning, in bytes.</summary>
     public const int SoftMaxDataBytes = 256 * 1024;
 
-    private const int MaxTypeLength = 128;
+    /// <summary>The most characters of an event type's name.</summary>
+    internal const int MaxTypeLength = 128;
+
     private static ReadOnlySpan<byte> EscapedNul => "\\u0000"u8;
 
     /// <param name="stream">Where the events go.</param>
