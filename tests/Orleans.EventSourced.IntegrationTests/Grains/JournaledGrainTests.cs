@@ -207,6 +207,14 @@ public sealed class JournaledGrainTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task an_event_with_a_NUL_character_is_refused_and_costs_that_call_only()
+    {
+        await Ledger("a").DepositAsync(10);
+        await Assert.ThrowsAsync<LogRequestRefusedException>(() => Ledger("a").PoisonAsync("\0"));
+        Assert.Equal((10, 1), await Ledger("a").GetAsync());
+    }
+
+    [Fact]
     public async Task events_raised_in_two_turns_are_two_appends_whatever_is_under_way_and_so_can_be_repeated()
     {
         var context = new CommandContext(CommandId.FromText("two turns").Value) { IsNamed = true };
