@@ -4,6 +4,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Core.Events;
 
@@ -85,14 +86,16 @@ public sealed class EventTypeMap
             return this;
         }
 
-        /// <summary>Checks that names are unique and that each older version has its upcaster.</summary>
+        /// <summary>Checks that names have 1 to 128 characters and are unique, that versions begin with 1, and that each older one has its upcaster.</summary>
         /// <exception cref="InvalidOperationException">They are not; the message names each fault.</exception>
         public EventTypeMap Build()
         {
             var entries = _types.Select(t => Entry(t.Key, t.Value)).ToList();
             var faults = entries.GroupBy(e => e.Name, StringComparer.Ordinal).Where(g => g.Count() > 1)
                 .Select(g => $"the name '{g.Key}' is used by {string.Join(" and ", g.Select(e => e.Type.FullName))}")
-                .Concat(entries.SelectMany(e => Enumerable.Range(1, e.Version - 1).Where(v => !e.Upcasters.ContainsKey((short)v)).Select(v => $"'{e.Name}' has no upcaster from version {v} to {v + 1}")))
+                .Concat(entries.Where(e => e.Name is not { Length: >= 1 and <= AppendRequest.MaxTypeLength }).Select(e => $"{e.Type.FullName} has a name of {e.Name?.Length ?? 0} characters; allowed are 1 to {AppendRequest.MaxTypeLength}"))
+                .Concat(entries.Where(e => e.Version < 1).Select(e => $"'{e.Name}' has the version {e.Version}; the first is 1"))
+                .Concat(entries.SelectMany(e => Enumerable.Range(1, Math.Max(0, e.Version - 1)).Where(v => !e.Upcasters.ContainsKey((short)v)).Select(v => $"'{e.Name}' has no upcaster from version {v} to {v + 1}")))
                 .Concat(_upcasters.Keys.Where(u => !entries.Any(e => e.Name == u.Name && u.From < e.Version)).Select(u => $"the upcaster of '{u.Name}' from version {u.From} belongs to no registered type"))
                 .ToList();
             return faults.Count == 0 ? new EventTypeMap(entries) : throw new InvalidOperationException("Event types: " + string.Join("; ", faults) + ".");

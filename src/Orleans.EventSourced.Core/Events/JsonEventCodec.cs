@@ -58,7 +58,9 @@ public sealed class JsonEventCodec(EventTypeMap types)
 
     private static JsonObject Upcast(RecordedEvent recorded, EventTypeMap.Entry entry)
     {
-        var json = JsonNode.Parse(recorded.Data.Span) as JsonObject ?? throw new JsonException("an upcaster needs a JSON object.");
+        var read = entry.Json.Options;
+        var options = new JsonDocumentOptions { MaxDepth = read.MaxDepth, AllowTrailingCommas = read.AllowTrailingCommas, CommentHandling = read.ReadCommentHandling };
+        var json = JsonNode.Parse(recorded.Data.Span, documentOptions: options) as JsonObject ?? throw new JsonException("an upcaster needs a JSON object.");
         for (var version = recorded.Schema; version < entry.Version; version++)
         {
             json = entry.Upcasters[version](json);

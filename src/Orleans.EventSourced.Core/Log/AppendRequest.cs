@@ -20,20 +20,28 @@ public sealed class AppendRequest
     /// <summary>The size from which an event's payload is worth a warning, in bytes.</summary>
     public const int SoftMaxDataBytes = 256 * 1024;
 
-    private const int MaxTypeLength = 128;
+    /// <summary>The most characters of an event type's name.</summary>
+    internal const int MaxTypeLength = 128;
+
     private static ReadOnlySpan<byte> EscapedNul => "\\u0000"u8;
 
     /// <param name="stream">Where the events go.</param>
     /// <param name="expected">What the stream must be at.</param>
     /// <param name="events">1 to <see cref="MaxEvents"/> events in order, with distinct ids.</param>
     /// <param name="requestHash">A digest of the command; a duplicate with another digest is answered <see cref="AppendOutcome.IdReused"/>.</param>
-    /// <exception cref="ArgumentException">A limit is passed; the message names event and limit. Nothing was written.</exception>
+    /// <exception cref="LogRequestRefusedException">It is too large, or holds a NUL character; the message names event and limit. Nothing was written.</exception>
+    /// <exception cref="ArgumentException">There is no event, two have one id, or one is without type, schema, payload or metadata.</exception>
     public AppendRequest(StreamId stream, ExpectedVersion expected, IReadOnlyList<NewEvent> events, string? requestHash = null)
     {
         ArgumentNullException.ThrowIfNull(events);
-        if (events.Count is 0 or > MaxEvents)
+        if (events.Count == 0)
         {
-            throw new ArgumentException($"A command for stream '{stream}' has {events.Count} events; allowed are 1 to {MaxEvents}.", nameof(events));
+            throw new ArgumentException($"A command for stream '{stream}' has no events.", nameof(events));
+        }
+
+        if (events.Count > MaxEvents)
+        {
+            throw new LogRequestRefusedException($"A command for stream '{stream}' has {events.Count} events; allowed are 1 to {MaxEvents}.");
         }
 
         var bytes = 0;
@@ -44,7 +52,7 @@ public sealed class AppendRequest
 
         if (bytes > MaxBytes)
         {
-            throw new ArgumentException($"The {events.Count} events of a command for stream '{stream}' have {bytes} bytes of payload and metadata; allowed are {MaxBytes}.", nameof(events));
+            throw new LogRequestRefusedException($"The {events.Count} events of a command for stream '{stream}' have {bytes} bytes of payload and metadata; allowed are {MaxBytes}.");
         }
 
         if (events.Count > 1 && events.DistinctBy(e => e.Id).Count() != events.Count)
@@ -89,19 +97,24 @@ public sealed class AppendRequest
             throw new ArgumentException($"Event {index} for stream '{stream}' needs a type of 1 to {MaxTypeLength} characters and a schema from 1; got '{e.Type}', {e.Schema}.");
         }
 
-        if (e.Data.Length is 0 or > MaxDataBytes)
+        if (e.Data.IsEmpty || e.Metadata.IsEmpty)
         {
-            throw new ArgumentException($"Event {index} ('{e.Type}') for stream '{stream}' has {e.Data.Length} bytes; allowed are 1 to {MaxDataBytes}.");
+            throw new ArgumentException($"Event {index} ('{e.Type}') for stream '{stream}' needs a payload and metadata.");
         }
 
-        if (e.Metadata.Length is 0 or > EventMetadata.MaxBytes)
+        if (e.Data.Length > MaxDataBytes)
         {
-            throw new ArgumentException($"The metadata of event {index} ('{e.Type}') for stream '{stream}' has {e.Metadata.Length} bytes; allowed are 1 to {EventMetadata.MaxBytes}.");
+            throw new LogRequestRefusedException($"Event {index} ('{e.Type}') for stream '{stream}' has {e.Data.Length} bytes; allowed are 1 to {MaxDataBytes}.");
+        }
+
+        if (e.Metadata.Length > EventMetadata.MaxBytes)
+        {
+            throw new LogRequestRefusedException($"The metadata of event {index} ('{e.Type}') for stream '{stream}' has {e.Metadata.Length} bytes; allowed are 1 to {EventMetadata.MaxBytes}.");
         }
 
         if (HoldsNul(e.Data.Span) || HoldsNul(e.Metadata.Span))
         {
-            throw new ArgumentException($"Event {index} ('{e.Type}') for stream '{stream}' holds a NUL character, which PostgreSQL's JSON operators cannot read back.");
+            throw new LogRequestRefusedException($"Event {index} ('{e.Type}') for stream '{stream}' holds a NUL character, which PostgreSQL's JSON operators cannot read back.");
         }
 
         return e.Data.Length + e.Metadata.Length;

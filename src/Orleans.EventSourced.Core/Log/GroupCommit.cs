@@ -20,6 +20,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<GroupCommit> _logger;
     private readonly Action<LogPosition>? _committed;
+    private readonly LargeEvents _large;
     private readonly Lock _gate = new();
     private readonly Dictionary<StreamId, Lane> _lanes = [];
     private readonly Queue<Lane> _ready = new();
@@ -48,6 +49,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
         _options = options;
         _time = time;
         _logger = logger;
+        _large = new LargeEvents(time, logger);
         _committed = committed;
         _gatherTimer = time.CreateTimer(_ => StopGathering(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -87,6 +89,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     public Task<AppendOutcome> AppendAsync(AppendRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
+        _large.LookAt(request);
         var pending = new Pending(request);
         lock (_gate)
         {

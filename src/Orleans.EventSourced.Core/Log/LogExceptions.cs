@@ -22,7 +22,7 @@ public class LogUnavailableException(string message, Exception? inner = null) : 
 /// </summary>
 public sealed class LogRaceException(string message, Exception? inner = null) : LogUnavailableException(message, inner);
 
-/// <summary>The queue of appends is full. Surely not written; slow down and try again.</summary>
+/// <summary>The queue of appends, or of reads, is full. Surely not written; slow down and try again.</summary>
 public sealed class LogOverloadedException(string message) : LogException(message, null);
 
 /// <summary>
@@ -31,7 +31,7 @@ public sealed class LogOverloadedException(string message) : LogException(messag
 /// </summary>
 public sealed class LogOutcomeUnknownException(string message, Exception? inner = null) : LogException(message, inner);
 
-/// <summary>The store refused the request for what it contains; sending it again gives the same answer. Nothing was written.</summary>
+/// <summary>The request is refused for what it contains, by its limits or by the store; sending it again gives the same answer. Nothing was written.</summary>
 public sealed class LogRequestRefusedException(string message, Exception? inner = null) : LogException(message, inner);
 
 /// <summary>The store is not what the code expects: foreign, newer, not durable, or not set up. Nothing was written.</summary>

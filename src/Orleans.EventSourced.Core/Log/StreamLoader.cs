@@ -15,6 +15,9 @@ public sealed class StreamLoader(IEventLog log)
     /// <summary>The bytes of payload and metadata with which a page ends: the event that reaches them is its last.</summary>
     public const int PageBytes = 2 * 1024 * 1024;
 
+    /// <summary>The most reads that wait; one more is refused.</summary>
+    internal const int MaxWaiting = 10_000;
+
     private const int MaxInFlight = 2;
     private const int MaxBatch = 64;
     private readonly Lock _gate = new();
@@ -25,6 +28,7 @@ public sealed class StreamLoader(IEventLog log)
     /// The events of a stream after <paramref name="after"/>, at most <paramref name="maxEvents"/> and fewer where they reach <see cref="PageBytes"/>, in version order and without
     /// gap. <see cref="IsFull"/> says whether there may be more.
     /// </summary>
+    /// <exception cref="LogOverloadedException"><see cref="MaxWaiting"/> reads wait already.</exception>
     /// <exception cref="LogUnavailableException">The log could not answer.</exception>
     /// <exception cref="LogCorruptException">A version is missing, or its row cannot be read.</exception>
     public async Task<IReadOnlyList<RecordedEvent>> ReadAsync(StreamId stream, StreamVersion after, int maxEvents = PageSize)
@@ -32,6 +36,11 @@ public sealed class StreamLoader(IEventLog log)
         var pending = new Pending(new StreamRead(stream, after, maxEvents, PageBytes));
         lock (_gate)
         {
+            if (_waiting.Count >= MaxWaiting)
+            {
+                throw new LogOverloadedException($"{_waiting.Count} reads of streams are waiting for the log, the most allowed. Slow down and try again.");
+            }
+
             _waiting.Enqueue(pending);
             if (_inFlight < MaxInFlight)
             {

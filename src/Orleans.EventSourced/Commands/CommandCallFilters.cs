@@ -26,24 +26,47 @@ internal sealed class IncomingCommandFilter(TimeProvider time) : IIncomingGrainC
     }
 }
 
-/// <summary>Gives each call that a command makes a command id of its own; see <see cref="CommandInvocation.Nested"/>.</summary>
+/// <summary>Gives each call that a command makes, or that a grain makes while it is activated for one, a command id of its own; see <see cref="CommandInvocation.Nested"/>.</summary>
 internal sealed class OutgoingCommandFilter : IOutgoingGrainCallFilter
 {
-    public Task Invoke(IOutgoingGrainCallContext context) =>
-        CommandInvocation.Current is { } invocation && context.SourceContext is not null ? InvokeAsync(context, invocation) : context.Invoke();
+    public Task Invoke(IOutgoingGrainCallContext context) => Own(context) is { } own ? InvokeAsync(context, own) : context.Invoke();
 
-    private static async Task InvokeAsync(IOutgoingGrainCallContext context, CommandInvocation invocation)
+    private static async Task InvokeAsync(IOutgoingGrainCallContext context, CommandContext own)
     {
-        // A caller that set a context of its own for this call, inside the command, means it.
-        if (CommandContext.Current is { } set && set != invocation.Context)
+        using (CommandContext.Begin(own))
         {
             await context.Invoke();
-            return;
+        }
+    }
+
+    /// <summary>The call's own context; null: it goes as it is. A caller that set a context for the call itself means it.</summary>
+    private static CommandContext? Own(IOutgoingGrainCallContext context)
+    {
+        var (set, target) = (CommandContext.Current, context.TargetId.ToString());
+        if (context.SourceContext is not { } source)
+        {
+            return null;
         }
 
-        using (CommandContext.Begin(invocation.Nested(context.TargetId.ToString())))
+        if (CommandInvocation.Current is { } invocation)
         {
-            await context.Invoke();
+            return set is null || set == invocation.Context ? invocation.Nested(target) : null;
         }
+
+        // Orleans activates a grain under the request context of the call that it is activated for.
+        return set is null || CommandContext.IsSetHere || source.GrainId.IsSystemTarget() ? null : Activating(source, set).Nested("activation/" + target);
+    }
+
+    /// <summary>Counts the calls of one activation, as a command's run does its own.</summary>
+    private static CommandInvocation Activating(IGrainContext source, CommandContext inherited)
+    {
+        if (source.GetComponent<CommandInvocation>() is { } begun && begun.Context == inherited)
+        {
+            return begun;
+        }
+
+        var activating = new CommandInvocation(inherited);
+        source.SetComponent(activating);
+        return activating;
     }
 }

@@ -12,6 +12,7 @@ namespace Orleans.EventSourced.Commands;
 public sealed record CommandContext([property: Id(0)] Guid Command)
 {
     private const string Key = "orleans.eventsourced.command";
+    private static readonly AsyncLocal<bool> Begun = new();
 
     /// <summary>
     /// Whether the caller chose the id, so that it may send the command again under it. Only then does a grain look for a first answer before it
@@ -59,10 +60,14 @@ public sealed record CommandContext([property: Id(0)] Guid Command)
     public static Scope Begin(CommandContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        var before = Current;
+        var (before, begunBefore) = (Current, Begun.Value);
+        Begun.Value = true;
         RequestContext.Set(Key, context.TraceParent is null && CurrentTraceParent is { } current ? context with { TraceParent = current } : context);
-        return new Scope(before);
+        return new Scope(before, begunBefore);
     }
+
+    /// <summary>Whether <see cref="Current"/> was set by <see cref="Begin"/> in this flow of control, not brought by a call: unlike the request context this does not travel.</summary>
+    internal static bool IsSetHere => Begun.Value;
 
     private static string? CurrentTraceParent => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
 
@@ -92,10 +97,15 @@ public sealed record CommandContext([property: Id(0)] Guid Command)
     public readonly struct Scope : IDisposable
     {
         private readonly CommandContext? _before;
+        private readonly bool _begunBefore;
 
-        internal Scope(CommandContext? before) => _before = before;
+        internal Scope(CommandContext? before, bool begunBefore) => (_before, _begunBefore) = (before, begunBefore);
 
         /// <summary>Restores the context that was before.</summary>
-        public void Dispose() => Replace(_before);
+        public void Dispose()
+        {
+            Replace(_before);
+            Begun.Value = _begunBefore;
+        }
     }
 }

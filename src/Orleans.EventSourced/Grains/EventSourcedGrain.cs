@@ -51,6 +51,13 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
         {
             // Events under way, of an interleaved call or raised and not yet confirmed, are part of the state to be decided on.
             await Adaptor.NothingPendingAsync();
+            if (invocation.Context.ExpectedVersion > Version)
+            {
+                // Who names a version that this activation has not seen may have it from a twin's answer.
+                await Adaptor.RefreshAsync();
+                await Adaptor.NothingPendingAsync();
+            }
+
             if (invocation.Context.ExpectedVersion is { } expected && expected != Version)
             {
                 return await FirstAnswerOrAsync(invocation, new VersionMismatch<TEvent>(Version));

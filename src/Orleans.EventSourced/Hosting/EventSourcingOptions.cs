@@ -13,7 +13,7 @@ public sealed class EventSourcingOptions
     /// <summary>How often a command is decided again, or an event raised without condition is sent again, after another writer was first. 0 to 100; default 8.</summary>
     public int MaxConflicts { get; set; } = 8;
 
-    /// <summary>How many of a stream's last events a grain keeps in memory, to answer repeated commands without asking the log. 0 to 1,000; default 32.</summary>
+    /// <summary>How many of a stream's last events a grain keeps in memory, and of those no more than 64 KiB together, to answer repeated commands without asking the log. 0 to 1,000; default 32.</summary>
     public int RecentEvents { get; set; } = 32;
 
     /// <summary>

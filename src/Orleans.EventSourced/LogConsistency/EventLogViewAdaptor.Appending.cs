@@ -63,6 +63,12 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry>
 
     private async Task SettleAsync(Submission<TEntry> batch, AppendOutcome outcome)
     {
+        if (outcome is AppendOutcome.Duplicate before && !await IsSameAsync(batch, before))
+        {
+            // To the log the ids are the request. Decided in another state, it may hold other events than those that are there.
+            outcome = new AppendOutcome.IdReused();
+        }
+
         switch (outcome)
         {
             case AppendOutcome.Appended appended:
@@ -89,6 +95,21 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry>
         }
 
         await CatchUpAsync(tentativeChanged: true);
+    }
+
+    /// <summary>Whether the events that stand in the log under these ids are of the same types.</summary>
+    private async Task<bool> IsSameAsync(Submission<TEntry> batch, AppendOutcome.Duplicate before)
+    {
+        try
+        {
+            var there = await ReadAsync(new StreamVersion(before.Version.Value - batch.Events.Count), batch.Events.Count);
+            return there.Select(e => e.Type).SequenceEqual(batch.Events.Select(e => e.Type));
+        }
+        catch (LogException e) when (e is not LogCorruptException)
+        {
+            // A lost reply that was resolved answers so too: then these very events are there.
+            throw new LogOutcomeUnknownException($"Events under the ids of this command are in stream '{Stream}', but could not be read to be compared with it. Send the same command id again to learn its fate.", e);
+        }
     }
 
     /// <summary>

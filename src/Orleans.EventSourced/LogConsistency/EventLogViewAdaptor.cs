@@ -212,12 +212,13 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
 
         ThrowIfBroken();
         await (_flushing = ReadInAsync());
+
+        // What became pending meanwhile is not sent by an activation that broke: its callers are told that it surely was not written.
+        ThrowIfBroken();
         if (_pending.Count > 0)
         {
             _ = FlushAsync();
         }
-
-        ThrowIfBroken();
     }
 
     public async Task<IReadOnlyList<TEntry>> RetrieveLogSegment(int fromVersion, int toVersion)

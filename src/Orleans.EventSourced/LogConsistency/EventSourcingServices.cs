@@ -43,6 +43,9 @@ internal sealed class EventSourcingServices(
 
     public ILogger Logger { get; } = loggers.CreateLogger("Orleans.EventSourced.LogConsistency");
 
+    /// <summary>Which states may be kept as snapshots.</summary>
+    public SnapshotForm SnapshotForm { get; } = new(options.Value.StateJson, loggers.CreateLogger("Orleans.EventSourced.LogConsistency"));
+
     /// <summary>The identity of the log, asked for once.</summary>
     /// <exception cref="LogUnavailableException">The log could not answer; the next call asks again.</exception>
     public async ValueTask<Guid> LogIdAsync() => (_head ??= await Log.ReadHeadAsync(CancellationToken.None)).LogId;

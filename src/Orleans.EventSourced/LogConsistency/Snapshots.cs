@@ -22,7 +22,7 @@ internal readonly record struct LastEvent(StreamVersion Version, LogPosition Pos
 }
 
 /// <summary>
-/// The snapshots of one grain: of states that declare a <see cref="FoldVersionAttribute"/>, taken every so many events or after a slow load, written after the answer. One that
+/// The snapshots of one grain: of states that declare a <see cref="FoldVersionAttribute"/> and that a snapshot holds whole, taken every so many events or after a slow load, written after the answer. One that
 /// cannot be read or written costs time, never truth.
 /// </summary>
 internal sealed partial class Snapshots<TView>(StreamId stream, EventSourcingServices services)
@@ -30,14 +30,17 @@ internal sealed partial class Snapshots<TView>(StreamId stream, EventSourcingSer
 {
     private static readonly TimeSpan SlowLoad = TimeSpan.FromMilliseconds(50);
     private static readonly Type StateType = new TView() is IFoldedView folded ? folded.StateType : typeof(TView);
-    private static readonly FoldVersionAttribute? Fold = StateType.GetCustomAttribute<FoldVersionAttribute>();
+    private static readonly FoldVersionAttribute? Declared = StateType.GetCustomAttribute<FoldVersionAttribute>();
     private StreamVersion _last;
+
+    /// <summary>The fold by which snapshots are kept; null: none are.</summary>
+    private FoldVersionAttribute? Fold { get; } = Declared is not null && services.SnapshotForm.Holds(StateType) ? Declared : null;
 
     /// <summary>Completes when the snapshot that is being written, if any, is.</summary>
     public Task Written { get; private set; } = Task.CompletedTask;
 
     /// <summary>What a state that is not folded here must have been made by: the declared version of the fold, else this very build of the state and its grain.</summary>
-    public static string FoldOf(Type grain) => Fold is null ? $"{StateType.Module.ModuleVersionId}/{grain.Module.ModuleVersionId}" : $"{Fold.Version}";
+    public static string FoldOf(Type grain) => Declared is null ? $"{StateType.Module.ModuleVersionId}/{grain.Module.ModuleVersionId}" : $"{Declared.Version}";
 
     /// <summary>The newest snapshot of this fold; null when there is none, or none that can be read.</summary>
     public async Task<Snapshot?> ReadAsync()

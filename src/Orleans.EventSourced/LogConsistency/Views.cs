@@ -13,11 +13,15 @@ internal sealed class Views<TView, TEntry>
     where TView : class, new()
     where TEntry : class
 {
+    /// <summary>The most bytes of recent events kept, beside their number, so that grains of large events do not fill the memory with them.</summary>
+    private const int MaxRecentBytes = 64 * 1024;
+
     private readonly ILogViewAdaptorHost<TView, TEntry> _host;
     private readonly StreamId _stream;
     private readonly EventSourcingServices _services;
     private readonly Snapshots<TView> _snapshots;
     private readonly Queue<RecordedEvent> _recent = new();
+    private int _recentBytes;
     private LastEvent _last;
     private TView? _tentative;
     private TView? _shadow;
@@ -300,9 +304,10 @@ internal sealed class Views<TView, TEntry>
 
         _last = new LastEvent(recorded);
         _recent.Enqueue(recorded);
-        if (_recent.Count > _services.Options.RecentEvents)
+        _recentBytes += recorded.Bytes;
+        while (_recent.Count > _services.Options.RecentEvents || _recentBytes > MaxRecentBytes)
         {
-            _recent.Dequeue();
+            _recentBytes -= _recent.Dequeue().Bytes;
         }
     }
 

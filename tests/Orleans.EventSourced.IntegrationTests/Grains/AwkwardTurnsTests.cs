@@ -204,6 +204,45 @@ public sealed class AwkwardTurnsTests
         Assert.Equal((1_111, 4), await Moodily(node).GetAsync());
     }
 
+    [Fact]
+    public async Task an_event_pending_when_a_refresh_fails_is_not_written_as_its_caller_is_told()
+    {
+        await using var node = await StartAsync();
+        await Moodily(node).DepositAsync(1);
+        Task? deposit = null;
+        node.Reads.BeforeNextRead(async () =>
+        {
+            deposit = Moodily(node).DepositAtOnceAsync(7);
+            await Eventually.Async("the interleaved event is raised", async () => await Moodily(node).UnconfirmedAsync() == 1);
+            throw new LogUnavailableException("away for a moment");
+        });
+
+        await Assert.ThrowsAsync<LogUnavailableException>(() => Moodily(node).RefreshAsync());
+        await Assert.ThrowsAsync<LogUnavailableException>(() => deposit!);
+        Assert.Equal((1, 1), await Eventually.ServedAsync(() => Moodily(node).GetAsync()));
+        Assert.Equal(new LogPosition(1), (await _log.ReadHeadAsync(CancellationToken.None)).Position);
+    }
+
+    [Fact]
+    public async Task an_expected_version_above_the_grains_own_is_looked_for_in_the_log_before_it_is_refused()
+    {
+        await using var node = await StartAsync();
+        await Counter(node, "a").AddAsync(1);
+        await AppendAsync(new StreamId("counter", "a"), new Added(1));
+        Assert.Equal(3, Assert.IsType<Accepted<CounterEvent>>(await AddAsync(node, expected: 2)).Version);
+
+        await AppendAsync(new StreamId("counter", "a"), new Added(1));
+        Assert.Equal(new VersionMismatch<CounterEvent>(4), await AddAsync(node, expected: 9));
+    }
+
+    private static async Task<CommandResult<CounterEvent>> AddAsync(TestNode node, int expected)
+    {
+        using (CommandContext.Begin(new CommandContext(CommandId.New(TimeProvider.System).Value) { ExpectedVersion = expected }))
+        {
+            return await Counter(node, "a").AddAsync(1);
+        }
+    }
+
     private static ICounterGrain Counter(TestNode node, string key) => node.Grains.GetGrain<ICounterGrain>(key);
 
     private static ILedgerGrain Ledger(TestNode node, string key) => node.Grains.GetGrain<ILedgerGrain>(key);

@@ -210,6 +210,26 @@ public sealed class EventSourcedGrainTests : IAsyncLifetime
         Assert.Equal((7, 2), ((await Counter("a").GetAsync()).Total, (await Counter("a").GetAsync()).Version));
     }
 
+    [Theory]
+    [InlineData(100, false)]
+    [InlineData(10_000, true)]
+    public async Task a_grain_keeps_its_last_events_in_memory_up_to_a_number_of_bytes(int reasonBytes, bool isAsked)
+    {
+        await NamedAsync("a", 1, "key");
+        for (var i = 0; i < 10; i++)
+        {
+            using (CommandContext.Begin(new CommandContext(CommandId.New(TimeProvider.System).Value) { Reason = new string('r', reasonBytes) }))
+            {
+                await Counter("a").AddAsync(1);
+            }
+        }
+
+        var asked = false;
+        _node.Reads.BeforeNextAppend(() => Task.FromResult(asked = true));
+        Assert.True(Assert.IsType<Accepted<CounterEvent>>(await NamedAsync("a", 1, "key")).IsRepeated);
+        Assert.Equal(isAsked, asked);
+    }
+
     private ICounterGrain Counter(string key) => _node.Grains.GetGrain<ICounterGrain>(key);
 
     private async Task<Snapshot?> SnapshotAsync(string key)

@@ -125,7 +125,7 @@ public sealed class JournaledGrainTests : IAsyncLifetime
     public async Task an_event_that_the_state_refuses_reaches_the_caller_as_its_own_exception_and_is_not_written()
     {
         await Ledger("a").DepositAsync(10);
-        var e = await Assert.ThrowsAsync<InvalidOperationException>(() => Ledger("a").PoisonAsync());
+        var e = await Assert.ThrowsAsync<InvalidOperationException>(() => Ledger("a").PoisonAsync("the state refuses this"));
         Assert.Equal("the state refuses this", e.Message);
         Assert.Equal((10, 1), await Eventually.ServedAsync(() => Ledger("a").GetAsync()));
         await Ledger("a").DepositAsync(1);
@@ -184,6 +184,34 @@ public sealed class JournaledGrainTests : IAsyncLifetime
         }
 
         Assert.Equal((111, 3), await Ledger("a").GetAsync());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task a_repeated_call_that_raises_another_event_than_the_first_time_does_not_take_that_for_its_own(bool conditionally)
+    {
+        var context = new CommandContext(CommandId.FromText("take").Value) { IsNamed = true, RequestHash = "same" };
+        using (CommandContext.Begin(context))
+        {
+            Assert.False(await Ledger("a").WithdrawOrNoteAsync(5, conditionally));
+        }
+
+        await Ledger("a").DepositAsync(10);
+        using (CommandContext.Begin(context))
+        {
+            await Assert.ThrowsAsync<CommandIdReusedException>(() => Ledger("a").WithdrawOrNoteAsync(5, conditionally));
+        }
+
+        Assert.Equal((10, 2), await Eventually.ServedAsync(() => Ledger("a").GetAsync()));
+    }
+
+    [Fact]
+    public async Task an_event_with_a_NUL_character_is_refused_and_costs_that_call_only()
+    {
+        await Ledger("a").DepositAsync(10);
+        await Assert.ThrowsAsync<LogRequestRefusedException>(() => Ledger("a").PoisonAsync("\0"));
+        Assert.Equal((10, 1), await Ledger("a").GetAsync());
     }
 
     [Fact]

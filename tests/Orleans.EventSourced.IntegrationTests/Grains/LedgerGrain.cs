@@ -40,6 +40,19 @@ public sealed class LedgerGrain : JournaledGrain<LedgerState, LedgerEvent>, ILed
         await ConfirmEvents();
     }
 
+    public async Task<bool> WithdrawOrNoteAsync(int amount, bool conditionally)
+    {
+        LedgerEvent decided = State.Balance >= amount ? new Withdrawn(amount) : new Deposited(0);
+        if (conditionally)
+        {
+            return await RaiseConditionalEvent(decided) && decided is Withdrawn;
+        }
+
+        RaiseEvent(decided);
+        await ConfirmEvents();
+        return decided is Withdrawn;
+    }
+
     public async Task DepositInTwoTurnsAsync(int amount)
     {
         RaiseEvent(new Deposited(amount));
@@ -73,9 +86,9 @@ public sealed class LedgerGrain : JournaledGrain<LedgerState, LedgerEvent>, ILed
 
     public Task ClearAsync() => ClearLogAsync(CancellationToken.None);
 
-    public async Task PoisonAsync()
+    public async Task PoisonAsync(string reason)
     {
-        RaiseEvent(new Poisoned("the state refuses this"));
+        RaiseEvent(new Poisoned(reason));
         await ConfirmEvents();
     }
 
@@ -108,6 +121,9 @@ public interface ILedgerGrain : IGrainWithStringKey
 
     Task<bool> WithdrawWithoutLookingAsync(int amount);
 
+    /// <summary>Takes what is there, else notes a deposit of 0 that stands for the refusal.</summary>
+    Task<bool> WithdrawOrNoteAsync(int amount, bool conditionally);
+
     [AlwaysInterleave]
     Task<(int Balance, int Version)> LookAgainAsync();
 
@@ -127,7 +143,7 @@ public interface ILedgerGrain : IGrainWithStringKey
 
     Task ClearAsync();
 
-    Task PoisonAsync();
+    Task PoisonAsync(string reason);
 
     Task PayAsync(string other, int amount, int times);
 

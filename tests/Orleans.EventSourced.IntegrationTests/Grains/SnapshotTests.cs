@@ -107,6 +107,29 @@ public sealed class SnapshotTests : IAsyncLifetime
         Assert.Equal(new CounterState(110, 110, 110), await GetAsync());
     }
 
+    [Fact]
+    public async Task a_state_that_a_snapshot_would_not_hold_whole_is_folded_from_the_beginning()
+    {
+        var score = _node.Grains.GetGrain<IScoreGrain>("a");
+        await score.AddAsync(5);
+        await score.AddAsync(5);
+        await score.LeaveAsync();
+        Assert.Equal(10, await score.GetAsync());
+    }
+
+    [Fact]
+    public async Task a_snapshot_that_does_not_hold_its_state_whole_is_not_read()
+    {
+        var score = _node.Grains.GetGrain<IScoreGrain>("a");
+        await score.AddAsync(5);
+        await score.LeaveAsync();
+        var e = Assert.Single(await _node.Loader.ReadAsync(new StreamId("score/a"), StreamVersion.None));
+        var log = (await _node.Log.ReadHeadAsync(CancellationToken.None)).LogId;
+        var snapshot = new Snapshot(log, e.Stream, e.Version, e.Position, e.Id, FoldVersion: 1, "{\"total\":5}"u8.ToArray());
+        await _node.Services.GetRequiredService<ISnapshotStore>().WriteAsync(snapshot, CancellationToken.None);
+        Assert.Equal(5, await score.GetAsync());
+    }
+
     private async Task<CounterState> GetAsync()
     {
         var (total, version, position) = await Counter.GetAsync();

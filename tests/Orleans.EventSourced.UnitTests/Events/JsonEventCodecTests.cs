@@ -18,6 +18,30 @@ public sealed class JsonEventCodecTests
     }
 
     [Fact]
+    public void a_name_that_the_log_does_not_take_or_a_version_below_1_is_told_when_the_map_is_built()
+    {
+        var e = Assert.Throws<InvalidOperationException>(() => new EventTypeMap.Builder()
+            .Add(typeof(Nameless), JsonSerializerOptions.Web)
+            .Add(typeof(TooLong), JsonSerializerOptions.Web)
+            .Add(typeof(Zeroth), JsonSerializerOptions.Web)
+            .Build());
+        Assert.Contains("Nameless has a name of 0 characters; allowed are 1 to 128", e.Message, StringComparison.Ordinal);
+        Assert.Contains("TooLong has a name of 130 characters; allowed are 1 to 128", e.Message, StringComparison.Ordinal);
+        Assert.Contains("'zeroth' has the version 0; the first is 1", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void an_old_payload_is_read_to_the_depth_that_the_types_own_options_allow()
+    {
+        var json = new JsonSerializerOptions(JsonSerializerOptions.Web) { MaxDepth = 200 };
+        var codec = new JsonEventCodec(new EventTypeMap.Builder().Add(typeof(Deep), json).Upcast("deep", 1, old => old).Build());
+        var payload = $$"""{"tree":{{new string('[', 100)}}{{new string(']', 100)}}}""";
+        Assert.Equal(payload, JsonSerializer.Serialize(codec.Decode(Recorded("deep", 2, payload)), json));
+        Assert.Equal(payload, JsonSerializer.Serialize(codec.Decode(Recorded("deep", 1, payload)), json));
+        Assert.Throws<LogCorruptException>(() => codec.Decode(Recorded("deep", 1, $$"""{"tree":{{new string('[', 201)}}{{new string(']', 201)}}}""")));
+    }
+
+    [Fact]
     public void upcasters_run_one_after_the_other()
     {
         var codec = new JsonEventCodec(new EventTypeMap.Builder().Add(typeof(Third), JsonSerializerOptions.Web)
@@ -60,6 +84,18 @@ public sealed class JsonEventCodecTests
 
     private static RecordedEvent Recorded(string type, short schema, string data) => new(
         new LogPosition(9), new StreamId("s/a"), new StreamVersion(7), EventId.Derive(CommandId.FromText("x"), new StreamId("s/a"), 0), type, schema, System.Text.Encoding.UTF8.GetBytes(data), "{}"u8.ToArray(), default);
+
+    [EventType("")]
+    private sealed record Nameless;
+
+    [EventType("0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789")]
+    private sealed record TooLong;
+
+    [EventType("zeroth", Version = 0)]
+    private sealed record Zeroth;
+
+    [EventType("deep", Version = 2)]
+    private sealed record Deep(JsonElement Tree);
 
     [EventType("third", Version = 3)]
     private sealed record Third(string Text);

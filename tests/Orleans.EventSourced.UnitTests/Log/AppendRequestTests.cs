@@ -11,9 +11,23 @@ public sealed class AppendRequestTests
     public void a_request_of_too_many_bytes_is_refused_and_told_its_limit()
     {
         var mebibyte = $"\"{new string('x', (1024 * 1024) - 2)}\"";
-        var e = Assert.Throws<ArgumentException>(() => Request([.. Enumerable.Repeat(mebibyte, 16)]));
+        var e = Assert.Throws<LogRequestRefusedException>(() => Request([.. Enumerable.Repeat(mebibyte, 16)]));
         Assert.Contains($"{AppendRequest.MaxBytes}", e.Message, StringComparison.Ordinal);
         Assert.InRange(Request([.. Enumerable.Repeat(mebibyte, 15)]).Bytes, 15 * 1024 * 1024, AppendRequest.MaxBytes);
+    }
+
+    [Fact]
+    public void a_payload_too_large_or_one_event_too_many_is_refused_and_told_its_limit()
+    {
+        Assert.Contains($"{AppendRequest.MaxDataBytes}", Assert.Throws<LogRequestRefusedException>(() => Request($"\"{new string('x', AppendRequest.MaxDataBytes)}\"")).Message, StringComparison.Ordinal);
+        Assert.Contains($"{AppendRequest.MaxEvents}", Assert.Throws<LogRequestRefusedException>(() => Request([.. Enumerable.Repeat("{}", AppendRequest.MaxEvents + 1)])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void a_request_without_events_or_payload_is_a_mistake_of_the_program()
+    {
+        Assert.Throws<ArgumentException>(() => Request());
+        Assert.Throws<ArgumentException>(() => Request(""));
     }
 
     [Theory]
@@ -23,7 +37,7 @@ public sealed class AppendRequestTests
     [InlineData("""{"a":"\\u0000 \u0000"}""")]
     [InlineData("""{"\u0000":1}""")]
     public void a_NUL_character_is_refused(string data) =>
-        Assert.Contains("NUL", Assert.Throws<ArgumentException>(() => Request(data)).Message, StringComparison.Ordinal);
+        Assert.Contains("NUL", Assert.Throws<LogRequestRefusedException>(() => Request(data)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("""{"a":"\\u0000"}""")]

@@ -36,4 +36,55 @@ public sealed class StreamLoaderTests
 
         Assert.Equal(events, read);
     }
+
+    [Fact]
+    public async Task reads_beyond_those_that_may_wait_are_refused_at_once()
+    {
+        var held = new HeldLog(_log);
+        var loader = new StreamLoader(held);
+        var taken = new List<Task>();
+        var refused = 0;
+        for (var i = 0; i < StreamLoader.MaxWaiting * 2; i++)
+        {
+            var read = loader.ReadAsync(new StreamId("s/many"), StreamVersion.None);
+            if (read.IsFaulted)
+            {
+                Assert.IsType<LogOverloadedException>(read.Exception.InnerException);
+                refused++;
+            }
+            else
+            {
+                taken.Add(read);
+            }
+        }
+
+        Assert.InRange(refused, 1, StreamLoader.MaxWaiting);
+        held.Release();
+        await Task.WhenAll(taken);
+        Assert.Empty(await loader.ReadAsync(new StreamId("s/many"), StreamVersion.None));
+    }
+
+    /// <summary>Answers no read of streams before it is told to.</summary>
+    private sealed class HeldLog(IEventLog inner) : IEventLog
+    {
+        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Release() => _released.SetResult();
+
+        public async Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken)
+        {
+            await _released.Task;
+            return await inner.ReadStreamsAsync(reads, cancellationToken);
+        }
+
+        public Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken) => inner.AppendAsync(batch, cancellationToken);
+
+        public Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken) => inner.ReadLogAsync(after, maxEvents, cancellationToken);
+
+        public Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken) => inner.ReadHeadAsync(cancellationToken);
+
+        public Task<RecordedEvent?> FindCommandAsync(CommandId command, CancellationToken cancellationToken) => inner.FindCommandAsync(command, cancellationToken);
+
+        public Task<RecordedEvent?> FindEventAsync(EventId id, CancellationToken cancellationToken) => inner.FindEventAsync(id, cancellationToken);
+    }
 }
