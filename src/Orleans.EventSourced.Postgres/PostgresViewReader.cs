@@ -53,7 +53,7 @@ internal sealed class PostgresViewReader<TRow>(PostgresEditions<TRow> editions, 
         {
             await using var context = edition.Context();
             return await ReflectsAsync(context, edition.Number, cancellationToken).ConfigureAwait(false) is { } reflects
-                ? await RowChanges<TRow>.ReadAsync(after, edition.Number, reflects, limit, from => BetweenAsync(edition, context, from, reflects, limit, cancellationToken)).ConfigureAwait(false)
+                ? await RowChanges<TRow>.ReadAsync(after, RowCursor.TableOf(PostgresViewEdition<TRow>.View, edition.Number), reflects, limit, from => BetweenAsync(edition, context, from, reflects, limit, cancellationToken)).ConfigureAwait(false)
                 : null;
         },
         new RowChanges<TRow>(after ?? default, [], IsReset: false),

@@ -38,7 +38,7 @@ internal sealed class SqliteViewReader<TRow>(SqliteEditions<TRow> editions, View
             (session, edition, context) =>
             {
                 var reflects = Reflects(context, edition.Number);
-                return RowChanges<TRow>.ReadAsync(after, edition.Number, reflects, limit, from => Task.FromResult(Between(session, edition, context, from, reflects, limit)));
+                return RowChanges<TRow>.ReadAsync(after, RowCursor.TableOf(SqliteViewEdition<TRow>.View, edition.Number), reflects, limit, from => Task.FromResult(Between(session, edition, context, from, reflects, limit)));
             },
             Task.FromResult(new RowChanges<TRow>(after ?? default, [], IsReset: false)),
             cancellationToken).ConfigureAwait(false);

@@ -31,10 +31,17 @@ public interface IViewReader<TRow>
 }
 
 /// <summary>How far a reader of changes has come in one table of a view.</summary>
-/// <param name="Edition">The number of the table; 0: there was none yet, so that every row of the next one is new.</param>
+/// <param name="Table">Which table: <see cref="TableOf"/>; 0: there was none yet, so that every row of the next one is new.</param>
 /// <param name="Position">Everything up to it was read.</param>
-public readonly record struct RowCursor(int Edition, LogPosition Position)
+public readonly record struct RowCursor(int Table, LogPosition Position)
 {
+    /// <summary>The number of a table in cursors: ten thousand for each version of its view, and the table's own. So rows of another version are never taken for those that a reader knows.</summary>
+    public static int TableOf(ViewId view, int edition)
+    {
+        ArgumentNullException.ThrowIfNull(view);
+        return (view.Version * (ViewEdition.MaxNumber + 1)) + edition;
+    }
+
     /// <summary>A cursor in its written form.</summary>
     /// <exception cref="FormatException">It is none.</exception>
     public static RowCursor Parse(string text) =>
@@ -42,10 +49,10 @@ public readonly record struct RowCursor(int Edition, LogPosition Position)
         && int.TryParse(edition, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
         && long.TryParse(position, NumberStyles.None, CultureInfo.InvariantCulture, out var at)
             ? new RowCursor(number, new LogPosition(at))
-            : throw new FormatException("A cursor is two whole numbers, the table's and the position, such as '1-4711'.");
+            : throw new FormatException("A cursor is two whole numbers, the table's and the position, such as '10001-4711'.");
 
-    /// <summary>The written form: <c>1-4711</c>.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Edition}-{Position.Value}");
+    /// <summary>The written form: <c>10001-4711</c>.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Table}-{Position.Value}");
 }
 
 /// <summary>What changed behind a cursor.</summary>
@@ -57,26 +64,26 @@ public sealed record RowChanges<TRow>(RowCursor Next, IReadOnlyList<RowChange<TR
 {
     /// <summary>What a table of a store comes to.</summary>
     /// <param name="after">Where the reader stands; null: it begins, at the end.</param>
-    /// <param name="edition">The table that is read.</param>
+    /// <param name="table">The table that is read: <see cref="RowCursor.TableOf"/>.</param>
     /// <param name="reflects">How far all its rows reach.</param>
     /// <param name="limit">The most changes.</param>
     /// <param name="read">Reads rows and tombstones between the position that it is given and <paramref name="reflects"/>, each by position and at most <paramref name="limit"/>.</param>
-    public static async Task<RowChanges<TRow>> ReadAsync(RowCursor? after, int edition, LogPosition reflects, int limit, Func<LogPosition, Task<IEnumerable<RowChange<TRow>>>> read)
+    public static async Task<RowChanges<TRow>> ReadAsync(RowCursor? after, int table, LogPosition reflects, int limit, Func<LogPosition, Task<IEnumerable<RowChange<TRow>>>> read)
     {
         ArgumentNullException.ThrowIfNull(read);
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
-        var end = new RowCursor(edition, reflects);
-        if (after is not { } from || (from.Edition != 0 && from.Edition != edition))
+        var end = new RowCursor(table, reflects);
+        if (after is not { } from || (from.Table != 0 && from.Table != table))
         {
             return new RowChanges<TRow>(end, [], IsReset: after is not null);
         }
 
-        if (from.Edition == edition && reflects <= from.Position)
+        if (from.Table == table && reflects <= from.Position)
         {
             return new RowChanges<TRow>(from, [], IsReset: false);
         }
 
-        List<RowChange<TRow>> changes = [.. (await read(from.Edition == 0 ? LogPosition.Start : from.Position).ConfigureAwait(false)).OrderBy(c => c.Position).Take(limit)];
+        List<RowChange<TRow>> changes = [.. (await read(from.Table == 0 ? LogPosition.Start : from.Position).ConfigureAwait(false)).OrderBy(c => c.Position).Take(limit)];
         return new RowChanges<TRow>(changes.Count < limit ? end : end with { Position = changes[^1].Position }, changes, IsReset: false);
     }
 }

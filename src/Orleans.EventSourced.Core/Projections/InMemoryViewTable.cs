@@ -124,7 +124,7 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
             }
 
             var reflects = table.Reflects(table.Checkpoints.Values.Min(c => c.Position), static _ => true);
-            return RowChanges<TRow>.ReadAsync(after, table.Number, reflects, limit, from => Task.FromResult(Between(table, from, reflects)));
+            return RowChanges<TRow>.ReadAsync(after, RowCursor.TableOf(ViewId.Of(typeof(TRow)), table.Number), reflects, limit, from => Task.FromResult(Between(table, from, reflects)));
         }
     }
 

@@ -49,5 +49,5 @@ public static class ViewStreams
         return new RowCursor(token.EventIndex, new LogPosition(token.SequenceNumber)).ToString();
     }
 
-    private static EventSequenceTokenV2 TokenOf(RowCursor cursor) => new(cursor.Position.Value, cursor.Edition);
+    private static EventSequenceTokenV2 TokenOf(RowCursor cursor) => new(cursor.Position.Value, cursor.Table);
 }
