@@ -5,7 +5,7 @@ namespace Orleans.EventSourced.Postgres;
 
 /// <summary>
 /// The pool of the log. Role and settings travel in the connection's options, because a SET would be lost when the driver resets a connection,
-/// and because no session may differ in durability or isolation.
+/// and because no session may differ in durability or isolation. No connection joins a transaction that a caller has open: what the log acknowledges is committed.
 /// </summary>
 internal static class PostgresConnections
 {
@@ -33,6 +33,7 @@ internal static class PostgresConnections
             MaxAutoPrepare = 32,
             AutoPrepareMinUsages = 2,
             NoResetOnClose = true,
+            Enlist = false,
             TcpKeepAlive = true,
             TcpKeepAliveTime = 10,
             TcpKeepAliveInterval = 5,

@@ -31,7 +31,7 @@ public static class PostgresSchema
     public static async Task MigrateAsync(PostgresOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var admin = new NpgsqlConnectionStringBuilder(options.AdminConnectionString ?? options.ConnectionString) { Pooling = false, Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds) };
+        var admin = new NpgsqlConnectionStringBuilder(options.AdminConnectionString ?? options.ConnectionString) { Pooling = false, Enlist = false, Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds) };
         await using var connection = new NpgsqlConnection(admin.ConnectionString);
         try
         {

@@ -166,7 +166,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
             _inFlight++;
             _level = Math.Max(_queued, _level - ((_level + 7) / 8));
             var batch = TakeBatch();
-            _ = Task.Run(() => SendAndReleaseAsync(batch));
+
+            // Not Task.Run: a batch is of many callers, and takes no transaction, trace or other ambient value of the one who happens to start it.
+            ThreadPool.UnsafeQueueUserWorkItem(_ => _ = SendAndReleaseAsync(batch), null);
         }
 
         var gathering = _ready.Count > 0 && _inFlight < _options.MaxBatchesInFlight;

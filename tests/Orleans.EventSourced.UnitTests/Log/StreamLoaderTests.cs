@@ -36,4 +36,35 @@ public sealed class StreamLoaderTests
 
         Assert.Equal(events, read);
     }
+
+    [Fact]
+    public async Task a_read_carries_nothing_of_the_caller_who_happens_to_start_it()
+    {
+        var carried = new AsyncLocal<string?> { Value = "the first caller's" };
+        var log = new ObservedLog(() => carried.Value);
+        Assert.Empty(await new StreamLoader(log).ReadAsync(new StreamId("s/a"), StreamVersion.None));
+        Assert.Equal([null], log.Seen);
+    }
+
+    /// <summary>An empty log that notes what it sees as a stream is read.</summary>
+    private sealed class ObservedLog(Func<string?> see) : IEventLog
+    {
+        public List<string?> Seen { get; } = [];
+
+        public Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken)
+        {
+            Seen.Add(see());
+            return Task.FromResult<IReadOnlyList<IReadOnlyList<RecordedEvent>>>([.. reads.Select(_ => Array.Empty<RecordedEvent>())]);
+        }
+
+        public Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<RecordedEvent?> FindCommandAsync(CommandId command, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<RecordedEvent?> FindEventAsync(EventId id, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
 }
