@@ -13,6 +13,7 @@ public static class XesReader
     private const int MaxEventsPerTrace = 10_000;
     private const int MaxAttributesPerEvent = 100;
     private const int MaxText = 10_000;
+    private const int MaxShown = 80;
 
     /// <summary>The traces of a file, in the order of the file.</summary>
     /// <param name="path">The file.</param>
@@ -123,6 +124,15 @@ public static class XesReader
             if (string.IsNullOrWhiteSpace(id))
             {
                 throw new XesFormatException(file, line, "this trace has no concept:name, which is the fine's id.");
+            }
+
+            try
+            {
+                _ = FineId.StreamOf(id);
+            }
+            catch (ArgumentException e)
+            {
+                throw new XesFormatException(file, line, $"concept:name '{(id.Length <= MaxShown ? id : id[..MaxShown] + "…")}' can be no fine's id: {e.Message}", e);
             }
 
             return steps.Count > 0 ? new FineTrace(id, steps) : throw new XesFormatException(file, line, $"trace '{id}' has no event.");

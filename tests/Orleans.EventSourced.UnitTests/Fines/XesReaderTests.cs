@@ -63,6 +63,14 @@ public sealed class XesReaderTests
         Assert.Contains(reason, e.Reason, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("~b/x/1", "does not begin with '~'")]
+    [InlineData("a/b", "holds no '/'")]
+    [InlineData("..", "is not '.' or '..'")]
+    [InlineData("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "allowed are 1 to 512", 6)]
+    public void a_trace_whose_name_can_be_no_fines_id_is_refused_where_it_stands(string id, string reason, int times = 1) =>
+        AssertFault(Log("\n" + Trace(string.Concat(Enumerable.Repeat(id, times)), Issue)), 2, reason);
+
     [Fact]
     public void a_trace_needs_a_name_and_an_event()
     {
