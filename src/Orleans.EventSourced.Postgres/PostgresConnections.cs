@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Npgsql;
 
 namespace Orleans.EventSourced.Postgres;
@@ -41,6 +42,22 @@ internal static class PostgresConnections
             ApplicationName = given.ApplicationName ?? "Orleans.EventSourced",
         };
         return NpgsqlDataSource.Create(connection);
+    }
+
+    /// <summary>Whether a server is on another machine and shows no certificate that is verified. Sockets of the file system and loopback addresses stay on this one.</summary>
+    public static bool IsExposed(PostgresOptions options)
+    {
+        var given = new NpgsqlConnectionStringBuilder(options.ConnectionString);
+        return given.SslMode is not (SslMode.VerifyCA or SslMode.VerifyFull)
+            && (given.Host ?? "").Split(',', StringSplitOptions.TrimEntries).Any(host => !IsHere(host));
+    }
+
+    private static bool IsHere(string host)
+    {
+        // A host of a list may bring its port: 127.0.0.1:5432, localhost:5432, [::1]:5432.
+        var name = Uri.TryCreate($"tcp://{host}", UriKind.Absolute, out var uri) ? uri.DnsSafeHost : host;
+        return host.StartsWith('/') || host.StartsWith('@') || name.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || ((IPAddress.TryParse(host, out var address) || IPAddress.TryParse(name, out address)) && IPAddress.IsLoopback(address));
     }
 
     private static string Milliseconds(string name, TimeSpan value) => string.Create(CultureInfo.InvariantCulture, $"-c {name}={(long)value.TotalMilliseconds}ms");
