@@ -121,10 +121,7 @@ internal static class FineEndpoints
     {
         try
         {
-            // A fine must be found at its address: servers leave %2F in a path as it is, and clients resolve dots.
-            return id.StartsWith('~') || id.Contains('/', StringComparison.Ordinal) || id is "." or ".."
-                ? throw new ArgumentException("A fine's id does not begin with '~', holds no '/', and is not '.' or '..'.")
-                : new StreamId("fine", id);
+            return FineId.StreamOf(id);
         }
         catch (ArgumentException e)
         {

@@ -25,11 +25,12 @@ internal static class Node
             builder.WebHost.UseUrls("http://localhost:5080");
         }
 
-        var store = Store.From(builder.Configuration);
         var cluster = ClusterSettings.From(builder.Configuration);
+        Store store;
         string description;
         try
         {
+            store = Store.From(builder.Configuration);
             description = await store.PrepareAsync(CancellationToken.None);
         }
         catch (LogException e)

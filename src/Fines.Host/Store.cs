@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 using Orleans.Configuration;
@@ -7,24 +8,32 @@ using Orleans.EventSourced.Sqlite;
 
 namespace Fines.Host;
 
-/// <summary>Where the log is, by the connection string <c>eventlog</c>: none or <c>Data Source=FILE</c> means SQLite, <c>Host=...</c> means PostgreSQL.</summary>
+/// <summary>Where the log is, by the connection string <c>eventlog</c>: none or <c>Data Source=FILE</c> (also written <c>DataSource</c> or <c>Filename</c>) means SQLite, <c>Host=...</c> means PostgreSQL.</summary>
 internal abstract record Store
 {
+    private const string LogName = "eventlog";
+    private const string AdminName = "eventlog-admin";
+    private const string NamesNoStore = "names neither a file (Data Source=FILE) nor a server (Host=...).";
+    private static readonly string[] FileNames = ["Data Source", "DataSource", "Filename"];
+    private static readonly string[] HostNames = ["Host", "Server"];
+
     private Store()
     {
     }
 
+    /// <exception cref="LogMisconfiguredException">A connection string names no store.</exception>
     public static Store From(IConfiguration configuration)
     {
-        var text = configuration.GetConnectionString("eventlog");
+        var text = configuration.GetConnectionString(LogName);
         if (string.IsNullOrWhiteSpace(text))
         {
             return new Embedded("data/eventlog.db");
         }
 
-        return text.Contains("Data Source=", StringComparison.OrdinalIgnoreCase)
-            ? new Embedded(new SqliteConnectionStringBuilder(text).DataSource)
-            : new Server(new PostgresOptions { ConnectionString = text, AdminConnectionString = configuration.GetConnectionString("eventlog-admin") });
+        var given = Parse(LogName, () => new DbConnectionStringBuilder { ConnectionString = text });
+        return FileNames.Any(given.ContainsKey) ? new Embedded(FileOf(Parse(LogName, () => new SqliteConnectionStringBuilder(text))))
+            : HostNames.Any(given.ContainsKey) ? new Server(OptionsOf(text, configuration.GetConnectionString(AdminName)))
+            : throw Fault(LogName, NamesNoStore);
     }
 
     /// <summary>Brings the store to the schema of this program and says in one line what it is and how durable.</summary>
@@ -33,6 +42,38 @@ internal abstract record Store
 
     /// <summary>Registers the log, and what a silo needs to find its cluster.</summary>
     public abstract void Configure(ISiloBuilder silo, ClusterSettings cluster);
+
+    private static string FileOf(SqliteConnectionStringBuilder given) => given switch
+    {
+        { Mode: SqliteOpenMode.Memory } or { DataSource: ":memory:" } => throw Fault(LogName, "names a database in memory, which every connection would have for itself; name a file."),
+        _ => given.DataSource,
+    };
+
+    private static PostgresOptions OptionsOf(string text, string? admin)
+    {
+        Parse(LogName, () => new NpgsqlConnectionStringBuilder(text));
+        if (admin is not null)
+        {
+            Parse(AdminName, () => new NpgsqlConnectionStringBuilder(admin));
+        }
+
+        return new PostgresOptions { ConnectionString = text, AdminConnectionString = admin };
+    }
+
+    private static T Parse<T>(string name, Func<T> parse)
+    {
+        try
+        {
+            return parse();
+        }
+        catch (Exception e) when (e is ArgumentException or KeyNotFoundException)
+        {
+            // Npgsql meets a word it does not know, without a value, with the second.
+            throw Fault(name, $"cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static LogMisconfiguredException Fault(string name, string fault, Exception? cause = null) => new($"ConnectionStrings:{name} {fault}", cause);
 
     /// <summary>A file, for one process.</summary>
     public sealed record Embedded(string Path) : Store

@@ -135,7 +135,7 @@ public sealed record Fine : IDecider<Fine, FineCommand, FineEvent>
     /// <summary>What is wrong with a command in itself.</summary>
     private static Decision<FineEvent>? FaultOf(FineCommand command) => command switch
     {
-        { OccurredAt.Year: < 1900 } => No("occurred-at", $"occurredAt is {command.OccurredAt:O}; it is a time since 1900."),
+        { OccurredAt.Year: < 1900 or > 2200 } => No("occurred-at", $"occurredAt is {command.OccurredAt:O}; it is in a year from 1900 to 2200."),
         IssueFine { VehicleClass: not { Length: 1 } or [< 'A' or > 'Z'] } c => No("vehicle-class", $"A vehicle class is one upper-case letter; got '{c.VehicleClass}'."),
         IssueFine { Article: < 1 } c => No("article", $"An article is 1 or more; got {c.Article}."),
         IssueFine { Points: < 0 } c => No("points", $"Points are 0 or more; got {c.Points}."),

@@ -1,7 +1,7 @@
 namespace Fines;
 
 /// <summary>What may be asked of a fine.</summary>
-/// <param name="OccurredAt">When it happened in the city.</param>
+/// <param name="OccurredAt">When it happened in the city, in a year from 1900 to 2200.</param>
 [GenerateSerializer, Immutable, Alias("Fines.FineCommand")]
 public abstract record FineCommand([property: Id(0)] DateTimeOffset OccurredAt);
 

@@ -13,6 +13,11 @@ public static class XesReader
     private const int MaxEventsPerTrace = 10_000;
     private const int MaxAttributesPerEvent = 100;
     private const int MaxText = 10_000;
+    private const int MaxShown = 80;
+
+    /// <summary>A date of XES is an <c>xs:dateTime</c>, with a fraction of a second or none. One without an offset is taken as UTC.</summary>
+    private const string DateFormat = "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK";
+
 
     /// <summary>The traces of a file, in the order of the file.</summary>
     /// <param name="path">The file.</param>
@@ -125,6 +130,15 @@ public static class XesReader
                 throw new XesFormatException(file, line, "this trace has no concept:name, which is the fine's id.");
             }
 
+            try
+            {
+                _ = FineId.StreamOf(id);
+            }
+            catch (ArgumentException e)
+            {
+                throw new XesFormatException(file, line, $"concept:name '{(id.Length <= MaxShown ? id : id[..MaxShown] + "…")}' can be no fine's id: {e.Message}", e);
+            }
+
             return steps.Count > 0 ? new FineTrace(id, steps) : throw new XesFormatException(file, line, $"trace '{id}' has no event.");
         }
 
@@ -178,9 +192,9 @@ public static class XesReader
         }
 
         private DateTimeOffset At() =>
-            DateTimeOffset.TryParse(Text("time:timestamp"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+            DateTimeOffset.TryParseExact(Text("time:timestamp"), DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
                 ? at
-                : throw new FormatException($"time:timestamp is '{Text("time:timestamp")}', which is no date.");
+                : throw new FormatException($"time:timestamp is '{Text("time:timestamp")}', which is no date and time of ISO 8601, like 2006-07-24T00:00:00+02:00.");
 
         private decimal Money(string key) =>
             decimal.TryParse(Text(key), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var amount)

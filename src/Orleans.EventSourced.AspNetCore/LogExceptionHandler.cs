@@ -7,11 +7,14 @@ using Orleans.EventSourced.LogConsistency;
 namespace Orleans.EventSourced.AspNetCore;
 
 /// <summary>
-/// Answers what the log could not do with problem+json: 503 for "surely not written, try again", 503 with its own type for "perhaps written, send the same
+/// Answers what the log could not do with problem+json: 503 for "surely not written by this request, try again", 503 with its own type for "perhaps written, send the same
 /// Idempotency-Key again", 500 with stream, version and position for a fact that cannot be read, 400 for bad input, 422 for an Idempotency-Key that was used for another request.
 /// </summary>
 public sealed class LogExceptionHandler : IExceptionHandler
 {
+    /// <summary>A request may repeat one whose fate its sender did not learn, and only of this one is the log's "no" said.</summary>
+    private const string NotByThisRequest = "This request wrote nothing. If you sent it before, that try may have been written: send it again with the same Idempotency-Key.";
+
     /// <inheritdoc/>
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -37,10 +40,10 @@ public sealed class LogExceptionHandler : IExceptionHandler
         LogCorruptException e => (500, e is UnknownEventTypeException ? "unknown-event-type" : "log-corrupt", e.Message,
             new() { ["stream"] = e.Stream, ["version"] = e.Version, ["position"] = e.Position, ["eventType"] = e.EventType }),
         CommandIdReusedException => (422, "idempotency-key-reused", "This Idempotency-Key was used before for another request. A new request needs a new key.", null),
-        LogOverloadedException e => (503, "log-overloaded", e.Message, null),
+        LogOverloadedException => (503, "log-overloaded", $"As much waits for the log as may. {NotByThisRequest}", null),
         LogOutcomeUnknownException => (503, "outcome-unknown", "The command may or may not have been accepted. Send it again with the same Idempotency-Key to learn which.", null),
         LogRequestRefusedException => (400, "log-refused", "The log refuses the content of this command.", null),
-        LogException => (503, "log-unavailable", "The log cannot be reached now. Nothing was written; send the command again.", null),
+        LogException => (503, "log-unavailable", $"The log cannot be reached now. {NotByThisRequest}", null),
         TimeoutException or SiloUnavailableException or OrleansMessageRejectionException =>
             (503, "node-unavailable", "The node that holds this entity did not answer. The command may have been accepted: send it again with the same Idempotency-Key.", null),
         _ => null,

@@ -23,6 +23,8 @@ internal static class PostgresErrors
         PostgresException { SqlState: "23505", ConstraintName: "events_pkey" or "events_id_key" or "streams_name_key" } p =>
             new LogRaceException("Another writer wrote the same version or event id at the same time; this batch was rolled back.", p),
         PostgresException { SqlState: "ES002" or "ES003" } p => new LogRequestRefusedException(p.MessageText, p),
+        PostgresException p when p.SqlState == "23505" || p.SqlState.StartsWith("42", StringComparison.Ordinal) =>
+            new LogMisconfiguredException($"PostgreSQL does not let this login append to the log this program expects ({p.SqlState} {p.MessageText}); the batch was rolled back. Were its migrations run?", p),
         PostgresException p when IsSureNo(p.SqlState) => new LogUnavailableException($"PostgreSQL could not write the batch now ({p.SqlState}); it was rolled back.", p),
         PostgresException p when IsDeterministic(p.SqlState) => new LogRequestRefusedException($"PostgreSQL refuses the batch ({p.SqlState} {p.MessageText}); it was rolled back.", p),
         _ => new LogOutcomeUnknownException("The reply of PostgreSQL to an append was lost.", e),
@@ -55,9 +57,10 @@ internal static class PostgresErrors
         e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException or InvalidOperationException { InnerException: NpgsqlException or SocketException or TimeoutException };
 
     private static bool IsSureNo(string state) =>
-        state is "40001" or "40P01" or "55P03" or "57P03" or "58000" or "58030" || state.StartsWith("53", StringComparison.Ordinal);
+        state is "40001" or "40P01" or "55P03" or "57P03" or "58000" or "58030" || state.StartsWith("53", StringComparison.Ordinal)
+        || state.StartsWith("25", StringComparison.Ordinal);
 
     private static bool IsDeterministic(string state) =>
-        state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal) || state.StartsWith("42", StringComparison.Ordinal)
+        state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal)
         || state.StartsWith("54", StringComparison.Ordinal) || state.StartsWith("0A", StringComparison.Ordinal);
 }

@@ -5,7 +5,7 @@ namespace Orleans.EventSourced.Postgres;
 /// <summary>Where the log is and how its connections behave.</summary>
 public sealed class PostgresOptions
 {
-    /// <summary>The Npgsql connection string of the application's login, which is a member of <c>es_writer</c>. Required.</summary>
+    /// <summary>The Npgsql connection string of the application's login, which is a member of <c>es_writer</c>. Required. <c>Enlist</c> in it is of no effect: a caller's <c>TransactionScope</c> has no part in what the log does.</summary>
     public string ConnectionString { get; set; } = "";
 
     /// <summary>The connection string that migrates: a login that may create roles and schemas. Default: <see cref="ConnectionString"/>.</summary>

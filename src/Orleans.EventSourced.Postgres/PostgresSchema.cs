@@ -8,13 +8,21 @@ namespace Orleans.EventSourced.Postgres;
 /// <param name="IsDurable">Whether an acknowledged commit survives a crash of the server.</param>
 /// <param name="LoginIsSuperuser">Whether the application's login is a superuser.</param>
 /// <param name="LoginMayBeOwner">Whether the application's login is a member of <c>es_owner</c> or may make itself one, as a superuser may too.</param>
-public sealed record PostgresDurability(string Description, bool IsDurable, bool LoginIsSuperuser, bool LoginMayBeOwner)
+/// <param name="LinkIsExposed">Whether a server is on another machine and its certificate is not verified, so that who sits between could read and change what is sent.</param>
+public sealed record PostgresDurability(string Description, bool IsDurable, bool LoginIsSuperuser, bool LoginMayBeOwner, bool LinkIsExposed)
 {
-    /// <summary>A sentence for people when the application's login could switch off the triggers that protect facts, and what to do about it; else null.</summary>
-    public string? Warning =>
-        LoginIsSuperuser ? "This login is a superuser, which could change facts: give the application a login of its own, and migrate with another one (AdminConnectionString)."
-        : LoginMayBeOwner ? "This login is a member of es_owner or may make itself one, and could change facts: migrate with another login (AdminConnectionString), and take es_owner and createrole from this one."
-        : null;
+    /// <summary>What somebody could do to the facts as this program is set up, and what to do about it, in sentences for people; null when there is nothing.</summary>
+    public string? Warning
+    {
+        get
+        {
+            var login = LoginIsSuperuser ? "This login is a superuser, which could change facts: give the application a login of its own, and migrate with another one (AdminConnectionString)."
+                : LoginMayBeOwner ? "This login is a member of es_owner or may make itself one, and could change facts: migrate with another login (AdminConnectionString), and take es_owner and createrole from this one."
+                : null;
+            var link = LinkIsExposed ? "The server is on another machine and is reached without verified TLS: who sits between could read and change what is sent. Set SSL Mode=VerifyFull in the connection string." : null;
+            return login is null ? link : link is null ? login : $"{login} {link}";
+        }
+    }
 }
 
 /// <summary>Brings a database to the schema of this program, and checks that it may be trusted.</summary>
@@ -31,7 +39,7 @@ public static class PostgresSchema
     public static async Task MigrateAsync(PostgresOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var admin = new NpgsqlConnectionStringBuilder(options.AdminConnectionString ?? options.ConnectionString) { Pooling = false, Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds) };
+        var admin = new NpgsqlConnectionStringBuilder(options.AdminConnectionString ?? options.ConnectionString) { Pooling = false, Enlist = false, Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds) };
         await using var connection = new NpgsqlConnection(admin.ConnectionString);
         try
         {
@@ -78,7 +86,7 @@ public static class PostgresSchema
             await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
             var (fsync, pages, commit, encoding) = (reader.GetString(0), reader.GetString(1), reader.GetString(2), reader.GetString(3));
             var description = $"PostgreSQL {reader.GetString(5)}, fsync {fsync}, full_page_writes {pages}, synchronous_commit {commit}";
-            var found = new PostgresDurability(description, fsync == "on" && pages == "on" && commit != "off", reader.GetBoolean(4), reader.GetBoolean(6));
+            var found = new PostgresDurability(description, fsync == "on" && pages == "on" && commit != "off", reader.GetBoolean(4), reader.GetBoolean(6), PostgresConnections.IsExposed(options));
             RefuseUnlessUtf8(encoding);
             return found.IsDurable || options.AllowUnsafeDurabilityUNSAFE
                 ? found

@@ -25,12 +25,12 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
         {
             if (options.ReadOnly)
             {
-                _readers = SqliteWorker.ReadersOf("event log", options, options.Path);
+                _readers = SqliteWorker.ReadersOf("event log", options, options.LogPath);
                 return;
             }
 
             _held = SqliteSchema.Hold(options);
-            (_writer, _readers) = SqliteWorker.WriterAndReaders("event log", options, () => SqliteSchema.OpenLog(options), options.Path);
+            (_writer, _readers) = SqliteWorker.WriterAndReaders("event log", options, () => SqliteSchema.OpenLog(options), options.LogPath);
         }
         catch (SqliteException e)
         {

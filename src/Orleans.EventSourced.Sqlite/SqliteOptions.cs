@@ -6,7 +6,7 @@ namespace Orleans.EventSourced.Sqlite;
 public sealed class SqliteOptions
 {
     /// <summary>
-    /// The file; its folder is made if need be. Beside it lie <c>-views.db</c> with the views and snapshots, <c>-reactions.db</c> with the checkpoints of reactions, <c>.lock</c>, and <c>-views.db.damaged</c> where a file of views was
+    /// The file; its folder is made if need be. A symbolic link stands for the file it leads to. Beside that lie <c>-views.db</c> with the views and snapshots, <c>-reactions.db</c> with the checkpoints of reactions, <c>.lock</c>, and <c>-views.db.damaged</c> where a file of views was
     /// damaged. Default <c>data/eventlog.db</c>.
     /// </summary>
     public string Path { get; set; } = System.IO.Path.Combine("data", "eventlog.db");
@@ -20,6 +20,16 @@ public sealed class SqliteOptions
     /// <summary>The most pieces of work that wait for a thread; one more is refused. 1 to 1,000,000; default 20,000.</summary>
     public int MaxQueued { get; set; } = 20_000;
 
+    /// <summary>The log's file, by the one name that all its processes have for it: a lock beside a link would keep nobody out.</summary>
+    internal string LogPath
+    {
+        get
+        {
+            var path = System.IO.Path.GetFullPath(Path);
+            return new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+        }
+    }
+
     /// <summary>The file of views and snapshots, beside the log's.</summary>
     internal string ViewsPath => Beside("-views.db");
 
@@ -29,7 +39,7 @@ public sealed class SqliteOptions
     /// <summary>Where a damaged file of snapshots is set aside.</summary>
     internal string DamagedViewsPath => ViewsPath + ".damaged";
 
-    private string Beside(string ending) => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", System.IO.Path.GetFileNameWithoutExtension(Path) + ending);
+    private string Beside(string ending) => System.IO.Path.ChangeExtension(LogPath, null) + ending;
 
     internal sealed class Validator : IValidateOptions<SqliteOptions>
     {

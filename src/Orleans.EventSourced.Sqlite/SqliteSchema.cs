@@ -39,7 +39,7 @@ public static class SqliteSchema
     /// <summary>Takes the file for this process until the result is disposed, or the process ends in whatever way.</summary>
     internal static FileStream Hold(SqliteOptions options)
     {
-        var path = Path.GetFullPath(options.Path);
+        var path = options.LogPath;
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!);
@@ -55,7 +55,7 @@ public static class SqliteSchema
         }
     }
 
-    internal static SqliteSession OpenLog(SqliteOptions options) => Open(options.Path, LogMigrations, session =>
+    internal static SqliteSession OpenLog(SqliteOptions options) => Open(options.LogPath, LogMigrations, session =>
     {
         var id = new byte[16];
         CommandId.New(TimeProvider.System).Value.TryWriteBytes(id, bigEndian: true, out _);
@@ -83,7 +83,7 @@ public static class SqliteSchema
     /// <summary>Which log it is whose views are kept beside it.</summary>
     internal static byte[] ReadLogId(SqliteOptions options)
     {
-        using var log = new SqliteSession(options.Path, writes: false);
+        using var log = new SqliteSession(options.LogPath, writes: false);
         using var reader = log.Prepared(Statements.ReadHead).ExecuteReader();
         return reader.Read() ? reader.GetFieldValue<byte[]>(0) : throw new LogMisconfiguredException("The table log is empty: the log has lost its identity.");
     }

@@ -17,6 +17,9 @@ public sealed record PenaltyDue : IRoutedView<PenaltyDue, FineEvent, PenaltyDue.
     /// <summary>How long a notified fine may be open.</summary>
     public static readonly TimeSpan Term = TimeSpan.FromDays(60);
 
+    /// <summary>The last deadline there is: facts may be dated so late that a term behind them is no time any more, and must not keep the others from theirs.</summary>
+    private static readonly DateTimeOffset LastDay = new(9999, 12, 31, 0, 0, 0, TimeSpan.Zero);
+
     /// <summary>When the penalty is due.</summary>
     [Id(0), Indexed]
     public DateTimeOffset DueAt { get; init; }
@@ -51,7 +54,7 @@ public sealed record PenaltyDue : IRoutedView<PenaltyDue, FineEvent, PenaltyDue.
             PenaltyAdded or CreditCollectionBegun => next with { IsOver = true },
             _ when !isInTime => next,
             PrefectureAppealDated or PrefectureAppealSent or JudgeAppealed => next with { IsOver = true },
-            NotificationInserted notified => next with { DueAt = notified.OccurredAt + Term },
+            NotificationInserted notified => next with { DueAt = notified.OccurredAt < LastDay - Term ? notified.OccurredAt + Term : LastDay },
             _ => next with { IsOpen = next.Account.Outstanding > 0 },
         };
     }

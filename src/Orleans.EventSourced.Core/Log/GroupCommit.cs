@@ -169,7 +169,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
             _inFlight++;
             _level = Math.Max(_queued, _level - ((_level + 7) / 8));
             var batch = TakeBatch();
-            _ = Task.Run(() => SendAndReleaseAsync(batch));
+
+            // Not Task.Run: a batch is of many callers, and takes no transaction, trace or other ambient value of the one who happens to start it.
+            ThreadPool.UnsafeQueueUserWorkItem(_ => _ = SendAndReleaseAsync(batch), null);
         }
 
         var gathering = _ready.Count > 0 && _inFlight < _options.MaxBatchesInFlight;
@@ -298,6 +300,11 @@ public sealed partial class GroupCommit : IAsyncDisposable
                     continue;
                 }
 
+                if (e is LogMisconfiguredException)
+                {
+                    CannotAppend(_logger, e);
+                }
+
                 var failure = attempt.Failure(e);
                 batch.ForEach(p => p.Fail(failure));
                 return;
@@ -315,6 +322,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The log refused a batch of {Count} requests for the content of one of them; its halves are sent apart")]
     private static partial void BatchRefused(ILogger logger, int count, Exception cause);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "The log does not take appends as it is set up; every one fails until that is mended")]
+    private static partial void CannotAppend(ILogger logger, Exception cause);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "An append did not succeed (try {Try}, {Certainty}); the same event ids are sent again in {Delay}")]
     private static partial void TryingAgain(ILogger logger, int @try, string certainty, TimeSpan delay, Exception cause);

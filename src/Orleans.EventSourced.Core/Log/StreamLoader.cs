@@ -45,7 +45,9 @@ public sealed class StreamLoader(IEventLog log)
             if (_inFlight < MaxInFlight)
             {
                 _inFlight++;
-                _ = Task.Run(PumpAsync);
+
+                // Not Task.Run: a read is of many callers, and takes no transaction, trace or other ambient value of the one who happens to start it.
+                ThreadPool.UnsafeQueueUserWorkItem(_ => _ = PumpAsync(), null);
             }
         }
 

@@ -118,6 +118,21 @@ public sealed class PostgresLaws(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task a_server_beyond_this_machine_without_verified_TLS_is_warned_about()
+    {
+        // Only the first host that answers is connected to.
+        await using var server = await Servers.PostgresServer.StartOwnAsync();
+        var text = new NpgsqlConnectionStringBuilder(await server.CreateDatabaseAsync());
+        await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = text.ConnectionString }, Cancel);
+        foreach (var (hosts, isWarned) in new[] { ("127.0.0.1,192.0.2.1", true), ("localhost,db.example", true), ($"127.0.0.1:{text.Port},localhost,[::1]:1,/tmp", false) })
+        {
+            text.Host = hosts;
+            var found = await PostgresSchema.CheckAsync(new PostgresOptions { ConnectionString = text.ConnectionString }, Cancel);
+            Assert.Equal((hosts, isWarned), (hosts, found.Warning!.Contains("verified TLS", StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
     public async Task a_newer_schema_is_refused()
     {
         var (options, log) = await OpenAsync();

@@ -87,6 +87,23 @@ public sealed class SqliteLaws : IAsyncLifetime
     }
 
     [Fact]
+    public async Task a_symbolic_link_is_the_file_it_stands_for()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder.Path, "elsewhere")).FullName;
+        var link = new SqliteOptions { Path = Path.Combine(folder, "link.db") };
+        File.CreateSymbolicLink(link.Path, Path.Combine("..", Path.GetFileName(_folder.Database)));
+        var e = Assert.Throws<LogMisconfiguredException>(() => new SqliteEventLog(link, TimeProvider.System));
+        Assert.Contains($"'{_folder.Database}' is in use by another process", e.Message, StringComparison.Ordinal);
+
+        await _log.DisposeAsync();
+        await SqliteSchema.PrepareAsync(link, Cancel);
+        Assert.Equal([link.Path], Directory.GetFiles(folder));
+        Assert.True(File.Exists(Path.Combine(_folder.Path, "eventlog-views.db")));
+        _log = new SqliteEventLog(link, TimeProvider.System);
+        Assert.Equal(1, (await _log.ReadHeadAsync(Cancel)).Position.Value);
+    }
+
+    [Fact]
     public async Task a_commit_is_on_the_disk_before_it_is_answered()
     {
         await _log.DisposeAsync();

@@ -104,6 +104,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
     [Theory]
     [InlineData("hello", "log.xes(1): ")]
     [InlineData("<html/>", "log.xes(1): ")]
+    [InlineData("<log>\n<trace><string key=\"concept:name\" value=\"~b/x/1\"/><event><string key=\"concept:name\" value=\"Appeal to Judge\"/><date key=\"time:timestamp\" value=\"2006-07-24T00:00:00Z\"/><string key=\"dismissal\" value=\"NIL\"/></event></trace></log>", "log.xes(2): concept:name '~b/x/1' can be no fine's id")]
     [InlineData("<log>\n<trace><string key=\"concept:name\" value=\"A1\"/>\n<event><string key=\"concept:name\" value=\"Fly\"/><date key=\"time:timestamp\" value=\"2006-07-24T00:00:00+02:00\"/></event></trace></log>", "log.xes(3): 'Fly' is no activity")]
     public async Task bad_input_ends_with_file_line_and_reason(string text, string reason)
     {

@@ -29,16 +29,34 @@ public sealed class LogExceptionHandlerTests
     [MemberData(nameof(Failures), DisableDiscoveryEnumeration = true)]
     public async Task a_failure_is_answered_as_a_problem_with_its_type(Exception failure, int status, string code)
     {
-        await using var services = new ServiceCollection().AddLogging().AddProblemDetails().BuildServiceProvider();
-        using var body = new MemoryStream();
-        var http = new DefaultHttpContext { RequestServices = services };
-        http.Response.Body = body;
-        Assert.True(await new LogExceptionHandler().TryHandleAsync(http, failure, CancellationToken.None));
-        Assert.Equal(status, http.Response.StatusCode);
-        Assert.Equal($"urn:problem:{code}", JsonDocument.Parse(body.ToArray()).RootElement.GetProperty("type").GetString());
+        var (answered, problem) = await AnswerAsync(failure);
+        Assert.Equal(status, answered);
+        Assert.Equal($"urn:problem:{code}", problem.GetProperty("type").GetString());
+    }
+
+    [Fact]
+    public async Task a_log_that_cannot_write_now_claims_nothing_of_an_earlier_try()
+    {
+        foreach (var failure in (Exception[])[new LogUnavailableException("x"), new LogOverloadedException("x")])
+        {
+            var detail = (await AnswerAsync(failure)).Problem.GetProperty("detail").GetString();
+            Assert.Contains("This request wrote nothing", detail, StringComparison.Ordinal);
+            Assert.Contains("If you sent it before, that try may have", detail, StringComparison.Ordinal);
+            Assert.Contains("with the same Idempotency-Key", detail, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
     public async Task what_it_does_not_know_is_left_to_others() =>
         Assert.False(await new LogExceptionHandler().TryHandleAsync(new DefaultHttpContext(), new InvalidOperationException(), CancellationToken.None));
+
+    private static async Task<(int Status, JsonElement Problem)> AnswerAsync(Exception failure)
+    {
+        await using var services = new ServiceCollection().AddLogging().AddProblemDetails().BuildServiceProvider();
+        using var body = new MemoryStream();
+        var http = new DefaultHttpContext { RequestServices = services };
+        http.Response.Body = body;
+        Assert.True(await new LogExceptionHandler().TryHandleAsync(http, failure, CancellationToken.None));
+        return (http.Response.StatusCode, JsonDocument.Parse(body.ToArray()).RootElement);
+    }
 }

@@ -17,6 +17,39 @@ public sealed class NodeTests(PostgresFixture postgres) : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    [Theory]
+    [InlineData("Data Source=")]
+    [InlineData("Data Source=:memory:")]
+    [InlineData("Data Source=foo.db;Mode=Memory")]
+    [InlineData("Data Source=foo.db;Modus=ReadOnly")]
+    [InlineData("Host=127.0.0.1;Databse=x")]
+    [InlineData("Host=127.0.0.1;Databse=")]
+    [InlineData("Username=fines")]
+    [InlineData("foo.db")]
+    public async Task a_connection_string_that_names_no_store_ends_the_start_with_one_sentence(string eventlog)
+    {
+        var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, eventlog);
+        Assert.Equal(1, code);
+        Assert.StartsWith("The event log cannot be used: ConnectionStrings:eventlog ", errors, StringComparison.Ordinal);
+        Assert.Single(errors.Trim().Split('\n'));
+    }
+
+    [Fact]
+    public async Task an_admins_connection_string_that_is_none_is_named()
+    {
+        var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, "Host=127.0.0.1", "generate", "1", "ConnectionStrings__eventlog-admin=Databse:x");
+        Assert.Equal(1, code);
+        Assert.StartsWith("The event log cannot be used: ConnectionStrings:eventlog-admin ", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task a_file_may_be_named_by_every_name_that_SQLite_gives_it()
+    {
+        var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, "DataSource=foo.db", "generate", "1", "--json");
+        Assert.True(code == 0, errors);
+        Assert.True(File.Exists(Path.Combine(_folder.Path, "foo.db")));
+    }
+
     [Fact]
     public async Task a_killed_node_started_again_serves_within_20_seconds()
     {

@@ -38,6 +38,8 @@ public sealed class FineTests
         { "text", [Issue with { Officer = "a\0b" }] },
         { "text", [Issue with { Dismissal = "\ud800" }] },
         { "occurred-at", [Issue with { OccurredAt = default }] },
+        { "occurred-at", [Issue, new InsertNotification(new DateTimeOffset(2201, 1, 1, 0, 0, 0, TimeSpan.Zero), "P", null)] },
+        { "occurred-at", [Issue, new InsertNotification(DateTimeOffset.MaxValue, "P", null)] },
     };
 
     public static TheoryData<FineCommand[]> Acceptances => new(

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Fines;
 using Fines.Views;
 using Orleans.EventSourced.Core.Deciding;
@@ -75,6 +76,19 @@ public sealed class PenaltyDueTests
         Assert.Equal(Due, (await RowAsync(Issue, Notify, new InsertNotification(Due.AddDays(1), "C", null)))?.DueAt);
     }
 
+    [Theory]
+    [InlineData("9999-12-01T00:00:00Z")]
+    [InlineData("9999-12-31T23:59:59.9999999Z")]
+    [InlineData("9999-12-31T23:59:59.9999999+14:00")]
+    [InlineData("9999-12-31T09:59:59.9999999-14:00")]
+    public async Task a_notification_at_the_end_of_time_has_the_last_day_as_its_deadline(string at)
+    {
+        var notified = new NotificationInserted(DateTimeOffset.Parse(at, CultureInfo.InvariantCulture), "P", null);
+        await AppendAsync("late", "http", Issue);
+        await AppendEventAsync("late", "http", notified);
+        Assert.Equal(new DateTimeOffset(9999, 12, 31, 0, 0, 0, TimeSpan.Zero), (await FoldAsync()).Rows["late"].DueAt);
+    }
+
     private static IssueFine Issue => new(Day, 35, 157, 0, "A", "561", "NIL");
 
     private static InsertNotification Notify => new(Notified, "P", null);
@@ -94,14 +108,18 @@ public sealed class PenaltyDueTests
 
     private async Task AppendAsync(string id, string origin, Fine fine, params FineCommand[] commands)
     {
-        var stream = new StreamId("fine", id);
         foreach (var command in commands)
         {
             var e = EventOf(fine, command);
             fine = global::Fines.Fine.Evolve(fine, e);
-            var name = CommandId.New(TimeProvider.System);
-            await _log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, [_codec.Encode(EventId.Derive(name, stream, 0), e, new EventMetadata(name, Origin: origin).ToJson())])], CancellationToken.None);
+            await AppendEventAsync(id, origin, e);
         }
+    }
+
+    private async Task AppendEventAsync(string id, string origin, FineEvent e)
+    {
+        var (stream, name) = (new StreamId("fine", id), CommandId.New(TimeProvider.System));
+        await _log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, [_codec.Encode(EventId.Derive(name, stream, 0), e, new EventMetadata(name, Origin: origin).ToJson())])], CancellationToken.None);
     }
 
     private async Task<(Dictionary<string, PenaltyDue> Rows, int Routes)> FoldAsync()

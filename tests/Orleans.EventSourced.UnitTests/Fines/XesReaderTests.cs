@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Text;
 using Fines;
@@ -52,6 +53,9 @@ public sealed class XesReaderTests
     [InlineData("35.1", "NaN", "amount is 'NaN'")]
     [InlineData("\"157\"", "\"1.5\"", "article is '1.5'")]
     [InlineData("2006-07-24T00:00:00+02:00", "yesterday", "time:timestamp is 'yesterday'")]
+    [InlineData("2006-07-24T00:00:00+02:00", "12:00", "time:timestamp is '12:00'")]
+    [InlineData("2006-07-24T00:00:00+02:00", "2006-07-24", "time:timestamp is '2006-07-24'")]
+    [InlineData("2006-07-24T00:00:00+02:00", "07/24/2006 00:00:00", "time:timestamp is '07/24/2006 00:00:00'")]
     [InlineData("""<date key="time:timestamp" value="2006-07-24T00:00:00+02:00"/>""", "", "time:timestamp is missing")]
     public void a_bad_event_is_named_with_line_and_reason_and_what_came_before_is_read(string part, string bad, string reason)
     {
@@ -62,6 +66,26 @@ public sealed class XesReaderTests
         Assert.Equal(("test.xes", 3), (e.File, e.Line));
         Assert.Contains(reason, e.Reason, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("2006-07-24T00:00:00Z", "2006-07-24T00:00:00+00:00")]
+    [InlineData("2006-07-24T00:00:00", "2006-07-24T00:00:00+00:00")]
+    [InlineData("2006-07-24T00:00:00.5-05:30", "2006-07-24T00:00:00.5-05:30")]
+    [InlineData("2006-07-24T00:00:00.123456+02:00", "2006-07-24T00:00:00.123456+02:00")]
+    public void a_date_is_one_of_ISO_8601_and_one_without_offset_is_UTC(string text, string expected)
+    {
+        var at = Assert.Single(Read(Log(Trace("A1", Issue.Replace("2006-07-24T00:00:00+02:00", text, StringComparison.Ordinal))))).Steps[0].Command.OccurredAt;
+        Assert.Equal(DateTimeOffset.Parse(expected, CultureInfo.InvariantCulture), at);
+        Assert.Equal(DateTimeOffset.Parse(expected, CultureInfo.InvariantCulture).Offset, at.Offset);
+    }
+
+    [Theory]
+    [InlineData("~b/x/1", "does not begin with '~'")]
+    [InlineData("a/b", "holds no '/'")]
+    [InlineData("..", "is not '.' or '..'")]
+    [InlineData("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "allowed are 1 to 512", 6)]
+    public void a_trace_whose_name_can_be_no_fines_id_is_refused_where_it_stands(string id, string reason, int times = 1) =>
+        AssertFault(Log("\n" + Trace(string.Concat(Enumerable.Repeat(id, times)), Issue)), 2, reason);
 
     [Fact]
     public void a_trace_needs_a_name_and_an_event()

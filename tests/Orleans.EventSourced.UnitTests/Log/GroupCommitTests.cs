@@ -197,6 +197,17 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
+    public async Task a_batch_carries_nothing_of_the_caller_who_happens_to_start_it()
+    {
+        await using var group = Group();
+        var carried = new AsyncLocal<string?> { Value = "the first caller's" };
+        string? seen = null;
+        _log.BeforeNext(() => seen = carried.Value);
+        Assert.IsType<AppendOutcome.Appended>(await group.AppendAsync(Request("s/a")));
+        Assert.Null(seen);
+    }
+
+    [Fact]
     public async Task a_closed_group_takes_nothing_and_finishes_what_it_has()
     {
         var group = Group();
@@ -279,6 +290,12 @@ public sealed class GroupCommitTests
                 _before.Enqueue(() => Task.FromException(e));
             }
         }
+
+        public void BeforeNext(Action act) => _before.Enqueue(() =>
+        {
+            act();
+            return Task.CompletedTask;
+        });
 
         public void LoseNextReply() => _loseReply = true;
 

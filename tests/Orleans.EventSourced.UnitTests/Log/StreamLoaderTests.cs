@@ -40,8 +40,8 @@ public sealed class StreamLoaderTests
     [Fact]
     public async Task reads_beyond_those_that_may_wait_are_refused_at_once()
     {
-        var held = new HeldLog(_log);
-        var loader = new StreamLoader(held);
+        var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var loader = new StreamLoader(new HookedLog(_log, () => released.Task));
         var taken = new List<Task>();
         var refused = 0;
         for (var i = 0; i < StreamLoader.MaxWaiting * 2; i++)
@@ -59,21 +59,30 @@ public sealed class StreamLoaderTests
         }
 
         Assert.InRange(refused, 1, StreamLoader.MaxWaiting);
-        held.Release();
+        released.SetResult();
         await Task.WhenAll(taken);
         Assert.Empty(await loader.ReadAsync(new StreamId("s/many"), StreamVersion.None));
     }
 
-    /// <summary>Answers no read of streams before it is told to.</summary>
-    private sealed class HeldLog(IEventLog inner) : IEventLog
+    [Fact]
+    public async Task a_read_carries_nothing_of_the_caller_who_happens_to_start_it()
     {
-        private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (carried, seen) = (new AsyncLocal<string?> { Value = "the first caller's" }, new List<string?>());
+        var loader = new StreamLoader(new HookedLog(_log, () =>
+        {
+            seen.Add(carried.Value);
+            return Task.CompletedTask;
+        }));
+        Assert.Empty(await loader.ReadAsync(new StreamId("s/a"), StreamVersion.None));
+        Assert.Equal([null], seen);
+    }
 
-        public void Release() => _released.SetResult();
-
+    /// <summary>Lets something happen, or waits for it, before streams are read.</summary>
+    private sealed class HookedLog(IEventLog inner, Func<Task> beforeStreams) : IEventLog
+    {
         public async Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken)
         {
-            await _released.Task;
+            await beforeStreams();
             return await inner.ReadStreamsAsync(reads, cancellationToken);
         }
 
