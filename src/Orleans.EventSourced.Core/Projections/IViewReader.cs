@@ -36,11 +36,7 @@ public interface IViewReader<TRow>
 public readonly record struct RowCursor(int Table, LogPosition Position)
 {
     /// <summary>The number of a table in cursors: ten thousand for each version of its view, and the table's own. So rows of another version are never taken for those that a reader knows.</summary>
-    public static int TableOf(ViewId view, int edition)
-    {
-        ArgumentNullException.ThrowIfNull(view);
-        return (view.Version * (ViewEdition.MaxNumber + 1)) + edition;
-    }
+    public static int TableOf(ViewId view, int edition) => (view.Version * (ViewEdition.MaxNumber + 1)) + edition;
 
     /// <summary>A cursor in its written form.</summary>
     /// <exception cref="FormatException">It is none.</exception>

@@ -40,7 +40,7 @@ public sealed class PostgresAmbientTransaction(PostgresFixture postgres)
         }
 
         Assert.NotNull(await snapshots.ReadLatestAsync(log, stream, 1, null, Cancel));
-        Assert.Equal(new LogPosition(3), await reactions.OpenAsync(greet, new LogPosition(5), Cancel));
+        Assert.Equal(new LogPosition(3), (await reactions.OpenAsync(greet, new LogPosition(5), Cancel)).Position);
     }
 
     [Fact]
