@@ -4,8 +4,8 @@ namespace Orleans.EventSourced.Core.Projections;
 
 /// <summary>
 /// Stage 8 of the data's way: brings the rows of one slice of a view up to the log, step by step. A step is one transaction of rows, routes and checkpoint, and writes only where
-/// the checkpoint is still where this runner left it; so two runners of one slice can disturb each other, but never the rows. Far from the head the next step is prepared (read, decoded, its rows
-/// looked up) while this one is written. Not safe for concurrent use.
+/// the checkpoint is still where this runner left it; so two runners of one slice can disturb each other, but never the rows. Far from the head the next step is read, decoded and
+/// folded while this one is written. Not safe for concurrent use.
 /// </summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
 public sealed class ProjectionRunner<TRow>
@@ -177,7 +177,7 @@ public sealed class ProjectionRunner<TRow>
         }
     }
 
-    /// <summary>Everything of a step but the fold: what the events do, and the rows as they are before it.</summary>
+    /// <summary>What the events of a step do, and the rows as they are before it.</summary>
     /// <exception cref="ViewFoldException">An event cannot be read, or the view's code refuses it before its row is known.</exception>
     private async Task<PreparedStep> PrepareAsync(TailPage page, int count, KnownRows<TRow> known, HashSet<LogPosition> skipped, CancellationToken cancellationToken)
     {
@@ -196,7 +196,8 @@ public sealed class ProjectionRunner<TRow>
         try
         {
             var page = await _tail.ReadAsync(after, cancellationToken).ConfigureAwait(false);
-            return await PrepareAsync(page, page.Events.Count, known, skipped, cancellationToken).ConfigureAwait(false);
+            var prepared = await PrepareAsync(page, page.Events.Count, known, skipped, cancellationToken).ConfigureAwait(false);
+            return _parked.Count == 0 ? prepared with { Rows = Fold(prepared.Steps, prepared.Before, null, []) } : prepared;
         }
         catch (Exception)
         {
@@ -217,10 +218,10 @@ public sealed class ProjectionRunner<TRow>
         var (from, opened) = (step.Page.After, _opened!);
         var next = from + step.Passed;
         var parked = new List<ParkedEvent>();
-        var rows = Fold(step.Steps, step.Before, poison == PoisonPolicy.Park ? from + 1 : null, parked);
+        var rows = step.Rows ?? Fold(step.Steps, step.Before, poison == PoisonPolicy.Park ? from + 1 : null, parked);
         var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. step.Routes.Select(r => new RouteChange(r.Key, r.Value))]) { Retries = opened.Retries, Parked = parked, Mark = LogMark.Of(step.Page.Events[step.Passed - 1]) };
         _known.Add(commit);
-        if (step.Passed >= _tail.PageEvents)
+        if (step.Passed >= _tail.PageEvents && parked.Count == 0)
         {
             _ahead = PrepareAheadAsync(next, _known, _skipped, cancellationToken);
         }
@@ -324,7 +325,7 @@ public sealed class ProjectionRunner<TRow>
         return (events, null);
     }
 
-    /// <summary>A step before its fold.</summary>
+    /// <summary>A step before it is written.</summary>
     /// <param name="Page">The events.</param>
     /// <param name="Passed">How many of them the step passes, from the first on.</param>
     /// <param name="Missing">What this program does not know of the next one; null: that is not what ends the step.</param>
@@ -332,5 +333,9 @@ public sealed class ProjectionRunner<TRow>
     /// <param name="Before">The rows as they are.</param>
     /// <param name="Routes">What changes of the routes.</param>
     private sealed record PreparedStep(
-        TailPage Page, int Passed, UnknownEventTypeException? Missing, List<RowStep<TRow>> Steps, IReadOnlyDictionary<string, TRow> Before, Dictionary<StreamId, ViewRoute?> Routes);
+        TailPage Page, int Passed, UnknownEventTypeException? Missing, List<RowStep<TRow>> Steps, IReadOnlyDictionary<string, TRow> Before, Dictionary<StreamId, ViewRoute?> Routes)
+    {
+        /// <summary>The rows after it, where it is folded already.</summary>
+        public List<RowChange<TRow>>? Rows { get; init; }
+    }
 }
