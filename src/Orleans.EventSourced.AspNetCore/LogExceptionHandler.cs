@@ -42,7 +42,7 @@ public sealed class LogExceptionHandler : IExceptionHandler
         CommandIdReusedException => (422, "idempotency-key-reused", "This Idempotency-Key was used before for another request. A new request needs a new key.", null),
         LogOverloadedException => (503, "log-overloaded", $"As much waits for the log as may. {NotByThisRequest}", null),
         LogOutcomeUnknownException => (503, "outcome-unknown", "The command may or may not have been accepted. Send it again with the same Idempotency-Key to learn which.", null),
-        LogRequestRefusedException => (400, "log-refused", "The log refuses the content of this command.", null),
+        LogRequestRefusedException e => (400, "log-refused", e.Message, null),
         LogException => (503, "log-unavailable", $"The log cannot be reached now. {NotByThisRequest}", null),
         TimeoutException or SiloUnavailableException or OrleansMessageRejectionException =>
             (503, "node-unavailable", "The node that holds this entity did not answer. The command may have been accepted: send it again with the same Idempotency-Key.", null),

@@ -209,7 +209,8 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
 
     private async Task<IReadOnlyList<RecordedEvent>> ReadEventsAsync(string sql, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
     {
-        var unnamed = new List<(long StreamId, RecordedEvent Event)>();
+        var events = new List<RecordedEvent>();
+        var unnamed = new List<(int Index, long StreamId)>();
         var reading = 0L;
         try
         {
@@ -221,10 +222,15 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
                     while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                     {
                         reading = reader.GetInt64(1);
-                        unnamed.Add((reading, Event(reader, default, reader.GetInt64(0), reader.GetInt32(2))));
+                        if (!_names.TryGetValue(reading, out var stream))
+                        {
+                            unnamed.Add((events.Count, reading));
+                        }
+
+                        events.Add(Event(reader, stream, reader.GetInt64(0), reader.GetInt32(2)));
                     }
 
-                    return unnamed;
+                    return events;
                 },
                 cancellationToken).ConfigureAwait(false);
         }
@@ -234,13 +240,16 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
             throw Unreadable(itsName.GetValueOrDefault(reading), e.Version, e.Position, e.EventType!, e.InnerException!);
         }
 
-        var names = await NamesAsync(unnamed.Select(r => r.StreamId), cancellationToken).ConfigureAwait(false);
-        return unnamed.ConvertAll(r => r.Event with
+        var names = await NamesAsync(unnamed.Select(u => u.StreamId), cancellationToken).ConfigureAwait(false);
+        foreach (var (index, id) in unnamed)
         {
-            Stream = names.TryGetValue(r.StreamId, out var name)
-                ? name
-                : throw new LogCorruptException($"its stream has the number {r.StreamId}, which es.streams does not know.", default, r.Event.Version, r.Event.Position, r.Event.Type),
-        });
+            var e = events[index];
+            events[index] = names.TryGetValue(id, out var name)
+                ? e with { Stream = name }
+                : throw new LogCorruptException($"its stream has the number {id}, which es.streams does not know.", default, e.Version, e.Position, e.Type);
+        }
+
+        return events;
     }
 
     /// <summary>The names of these streams, held apart from the cache, which another reader may empty meanwhile.</summary>

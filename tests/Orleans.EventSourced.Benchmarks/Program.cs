@@ -14,10 +14,13 @@ var order = new Option<string>("--order") { Description = "import: 1,024 fines a
 order.AcceptOnlyFromAmong("import", "time");
 var catchUp = new Command("catch-up", "A new view over a log of fines, one of which the events name the row, and one with routes.") { store, log, fines, pages, order, quick };
 catchUp.SetAction((r, cancel) => CatchUpBenchmark.RunAsync(r.GetValue(store)!, r.GetValue(log), r.GetValue(fines), r.GetValue(pages)!, r.GetValue(order)!, r.GetValue(quick), cancel));
+var rates = new Option<int[]>("--rates") { Description = "Events a second, one case each.", DefaultValueFactory = _ => [2_000, 10_000], AllowMultipleArgumentsPerToken = true };
+var lag = new Command("lag", "How far views lag behind commands at a steady rate.") { store, rates, quick };
+lag.SetAction((r, cancel) => LagBenchmark.RunAsync(r.GetValue(store)!, r.GetValue(rates)!, r.GetValue(quick), cancel));
 var place = new Option<string>("--in") { Description = "The connection string or the file.", Required = true };
 var view = new Option<string>("--view") { Description = "The view.", Required = true };
 var page = new Option<int>("--page") { Description = "How many events a step folds.", Required = true };
 var catchUpRound = new Command("catch-up-round", "One round of catch-up on a log that is there.") { store, place, view, page };
 catchUpRound.Hidden = true;
 catchUpRound.SetAction((r, cancel) => CatchUpBenchmark.RoundAsync(r.GetValue(store)!, r.GetValue(place)!, r.GetValue(view)!, r.GetValue(page), cancel));
-return await new RootCommand("Benchmarks. Each starts its own server and prints medians, spread and ratios.") { append, catchUp, catchUpRound }.Parse(args).InvokeAsync();
+return await new RootCommand("Benchmarks. Each starts its own server and prints medians, spread and ratios.") { append, catchUp, catchUpRound, lag }.Parse(args).InvokeAsync();

@@ -1,8 +1,15 @@
 using System.Text.Json;
+using Fines;
+using Fines.Views;
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Grains;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
+using Orleans.EventSourced.Projections;
+using Orleans.EventSourced.Queries;
 using Orleans.EventSourced.Sqlite;
 using Xunit;
 
@@ -13,6 +20,7 @@ namespace Orleans.EventSourced.IntegrationTests.Processes;
 public sealed class ImportTests(PostgresFixture postgres) : IDisposable
 {
     private const long GiB = 1L << 30;
+    private const int Slices = 4;
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -47,11 +55,12 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
 
         // The second run meets no views any more, and folds them again in four slices.
         await DropViewsAsync(eventlog);
-        var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json", "Fines__ViewSlices=4");
+        var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json", $"Fines__ViewSlices={Slices}");
         AssertPublished(JsonDocument.Parse(second.Output).RootElement, alreadyThere: 561_470);
         await AssertPublishedBySqlAsync(eventlog);
+        await AssertPublishedBySqlAsync(eventlog, edition: "_e2", fines: await RebuildUnderLoadAsync(eventlog));
 
-        await using var node = await HostProcess.ServeAsync(_folder, eventlog, null, null, "Fines__ViewSlices=4");
+        await using var node = await HostProcess.ServeAsync(_folder, eventlog, null, null, $"Fines__ViewSlices={Slices}");
         var paid = await node.GetAsync("/fines/A10000");
         Assert.Equal(("87.00", "87.00", 5), (paid.GetProperty("due").GetString(), paid.GetProperty("paid").GetString(), paid.GetProperty("version").GetInt32()));
         var open = await node.GetAsync("/fines/N99970");
@@ -64,7 +73,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
     [InlineData("postgres")]
     public async Task killed_in_the_middle_and_run_again_an_import_is_exact(string store)
     {
-        const string Fines = "20000";
+        const string Fines = "10000";
         using var undisturbed = new TestFolder();
         var right = await FiguresAsync(undisturbed, null, Fines);
         var eventlog = store == "sqlite" ? null : await postgres.CreateDatabaseAsync();
@@ -84,7 +93,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
     [Fact]
     public async Task when_postgres_is_killed_in_the_middle_the_import_waits_and_ends_exact()
     {
-        const string Fines = "20000";
+        const string Fines = "10000";
         using var undisturbed = new TestFolder();
         var right = await FiguresAsync(undisturbed, null, Fines);
         await using var server = await PostgresServer.StartOwnAsync();
@@ -227,11 +236,61 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
         }
     }
 
-    /// <summary>Each view by itself, by plain SQL. SQLite's tables keep amounts in cents.</summary>
-    private async Task AssertPublishedBySqlAsync(string? eventlog)
+    /// <summary>Folds all views anew, at once and beside the live ones, while further fines of 1.00 are made out; the answer says how many.</summary>
+    private async Task<int> RebuildUnderLoadAsync(string? eventlog)
     {
-        (string Name, string Column, decimal Expected)[] sums = [("sum(amount)", "amount", 6723851.64m), ("penalties", "penalty", 7937576.03m), ("expenses", "expenses", 1242539.04m), ("due", "due", 11981480.30m), ("paid", "paid", 3601464.53m)];
-        var (schema, suffix, unit) = eventlog is null ? ("", "_v1", 100m) : ("es_views.", "", 1m);
+        await using var node = await TestNode.StartAsync(
+            services => _ = eventlog is null
+                ? services.AddSqliteEventLog(o => o.Path = Path.Combine(_folder.Path, "data", "eventlog.db"))
+                : services.AddPostgresEventLog(o => o.ConnectionString = eventlog),
+            o => o.EventTypes = FineEventTypes.Map,
+            views: silo => silo.AddFineViews(Slices));
+        var rebuild = node.Services.GetRequiredService<RebuildControl>();
+        ViewId[] views = [new("fine_summary", 1), new("open_cases", 1), new("article_totals", 1), new("officer_month", 1)];
+        using var enough = new CancellationTokenSource();
+        var load = Task.Run(() => IssueAsync(node.Grains, enough.Token));
+        foreach (var view in views)
+        {
+            Assert.Equal(2, (await rebuild.BeginAsync(view, "to see whether it comes to the same", "ops", CancellationToken.None))!.Number);
+        }
+
+        await Eventually.Async("the new tables are near the head", async () => (await rebuild.ListAsync(CancellationToken.None)).Count(r => r is { Behind: < 2_000, Fault: null }) == views.Length, seconds: 180);
+        foreach (var view in views)
+        {
+            Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(30), CancellationToken.None));
+        }
+
+        await enough.CancelAsync();
+        var (fines, last) = await load;
+        Assert.InRange(fines, 10, int.MaxValue);
+        foreach (var view in views)
+        {
+            Assert.IsType<ViewAnswer<ViewRows>>(await node.Grains.GetGrain<IViewQueryGrain>(view.Name).ListAsync(new RowQuery { Limit = 1 }, new Consistency.AtLeast(last, TimeSpan.FromSeconds(20))));
+        }
+
+        return fines;
+    }
+
+    private static async Task<(int Fines, long Position)> IssueAsync(IGrainFactory grains, CancellationToken enough)
+    {
+        var (fines, position) = (0, 0L);
+        while (!enough.IsCancellationRequested)
+        {
+            // Article, officer and month are there already.
+            var issue = new IssueFine(new DateTimeOffset(2006, 7, 24, 0, 0, 0, TimeSpan.Zero), 1m, 157, 0, "A", "561", "NIL");
+            position = Assert.IsType<Accepted<FineEvent>>(await grains.GetGrain<IFineGrain>($"load-{fines}").ExecuteAsync(issue)).Position;
+            fines++;
+        }
+
+        return (fines, position);
+    }
+
+    /// <summary>Each view by itself, by plain SQL, with so many fines of 1.00 more. SQLite's tables keep amounts in cents.</summary>
+    private async Task AssertPublishedBySqlAsync(string? eventlog, string edition = "", int fines = 0)
+    {
+        (string Name, string Column, decimal Expected)[] sums =
+            [("sum(amount)", "amount", 6723851.64m + fines), ("penalties", "penalty", 7937576.03m), ("expenses", "expenses", 1242539.04m), ("due", "due", 11981480.30m + fines), ("paid", "paid", 3601464.53m)];
+        var (schema, suffix, unit) = eventlog is null ? ("", $"_v1{edition}", 100m) : ("es_views.", "", 1m);
         await using System.Data.Common.DbConnection connection = eventlog is null
             ? new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={Path.Combine(_folder.Path, "data", "eventlog-views.db")};Mode=ReadOnly;Pooling=False")
             : new Npgsql.NpgsqlConnection(eventlog);
@@ -241,19 +300,19 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
             Assert.Equal((name, expected), (name, await ScalarAsync($"select sum({column}) from {schema}fine_summary{suffix}") / unit));
         }
 
-        Assert.Equal(150_370, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix}"));
-        Assert.Equal(561_470, await ScalarAsync($"select sum(events) from {schema}fine_summary{suffix}"));
+        Assert.Equal(150_370 + fines, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix}"));
+        Assert.Equal(561_470 + fines, await ScalarAsync($"select sum(events) from {schema}fine_summary{suffix}"));
         Assert.Equal(60_290, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix} where settled"));
         Assert.Equal(1_186, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix} where outstanding < 0"));
         Assert.Equal(-21_079.77m, await ScalarAsync($"select sum(outstanding) from {schema}fine_summary{suffix} where outstanding < 0") / unit);
         Assert.Equal(59_013, await ScalarAsync($"select count(*) from {schema}fine_summary{suffix} where credit_collection_at is not null"));
-        Assert.Equal(90_080, await ScalarAsync($"select count(*) from {schema}open_cases{suffix}"));
-        Assert.Equal(8_401_095.54m, await ScalarAsync($"select sum(outstanding) from {schema}open_cases{suffix}") / unit);
+        Assert.Equal(90_080 + fines, await ScalarAsync($"select count(*) from {schema}open_cases{suffix}"));
+        Assert.Equal(8_401_095.54m + fines, await ScalarAsync($"select sum(outstanding) from {schema}open_cases{suffix}") / unit);
         Assert.Equal(66, await ScalarAsync($"select count(*) from {schema}article_totals{suffix}"));
-        Assert.Equal(11_981_480.30m, await ScalarAsync($"select sum(due) from {schema}article_totals{suffix}") / unit);
+        Assert.Equal(11_981_480.30m + fines, await ScalarAsync($"select sum(due) from {schema}article_totals{suffix}") / unit);
         Assert.Equal(147, await ScalarAsync($"select count(distinct officer) from {schema}officer_month{suffix}"));
         Assert.Equal(162, await ScalarAsync($"select count(distinct month) from {schema}officer_month{suffix}"));
-        Assert.Equal(8_401_095.54m, await ScalarAsync($"select sum(outstanding) from {schema}officer_month{suffix}") / unit);
+        Assert.Equal(8_401_095.54m + fines, await ScalarAsync($"select sum(outstanding) from {schema}officer_month{suffix}") / unit);
 
         async Task<decimal> ScalarAsync(string sql)
         {

@@ -136,7 +136,7 @@ public sealed class ViewStreamTests
             Assert.InRange(_kept.ChangesOf(follower).SkipWhile(c => !c.IsReset).Count(), Counters + 1, int.MaxValue);
         }
 
-        Assert.True(_kept.ChangesOf("returned")[0] is { IsReset: true, Cursor: "2-0", Key: "", Row: null });
+        Assert.True(_kept.ChangesOf("returned")[0] is { IsReset: true, Cursor: "10002-0", Key: "", Row: null });
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class ViewStreamTests
     {
         await using var node = await StartAsync();
         await AddAsync(node, 1);
-        await FollowAsync(node, "displaced", "1-5000");
+        await FollowAsync(node, "displaced", "10001-5000");
         await WholeAsync(node, "displaced");
         Assert.Equal((1, true), (_kept.ResetsOf("displaced"), _kept.ChangesOf("displaced")[0].IsReset));
     }
