@@ -16,7 +16,7 @@ using Xunit;
 namespace Orleans.EventSourced.IntegrationTests.Processes;
 
 /// <summary>Imports by the real program: the real log, interruptions, bad input.</summary>
-[Collection("processes")]
+[Collection("imports")]
 public sealed class ImportTests(PostgresFixture postgres) : IDisposable
 {
     private const long GiB = 1L << 30;
