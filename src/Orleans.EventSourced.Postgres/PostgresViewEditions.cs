@@ -62,7 +62,7 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
 
                 await DropAsync(connection, ViewRole.Retired, cancellationToken).ConfigureAwait(false);
                 var made = await MakeAsync(connection, editions, reason, actor, cancellationToken).ConfigureAwait(false);
-                await PostgresViewStore.ExecuteAsync(connection, Statements.InsertBuilding, [.. Version, Value(made.Number), Value(slices)], cancellationToken).ConfigureAwait(false);
+                await PostgresViewStore.ExecuteAsync(connection, Statements.InsertCheckpoints, [.. Version, Value(ViewEdition.NameOf(ViewRole.Building)), Value(made.Number), Value(slices)], cancellationToken).ConfigureAwait(false);
                 return made with { Role = ViewRole.Building };
             },
             cancellationToken);

@@ -284,13 +284,15 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
         return columns;
     }
 
-    /// <summary>The checkpoint of the slice, made where it is missing.</summary>
+    /// <summary>The checkpoint of the slice, made with those of all others where they are missing.</summary>
     private async Task<OpenedSlice> CheckpointAsync(NpgsqlConnection connection, int number, Slice slice, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection)
-        {
-            Parameters = { Value(View.Name), Value(View.Version), Value(ViewEdition.NameOf(role)), Value(number), Value(slice.Index), Value(slice.Count) },
-        };
+        await PostgresViewStore.ExecuteAsync(
+            connection, Statements.InsertCheckpoints, [Value(View.Name), Value(View.Version), Value(ViewEdition.NameOf(role)), Value(number), Value(slice.Count)], cancellationToken).ConfigureAwait(false);
+
+        // A statement of its own: it sees what another opener has made meanwhile.
+        await using var command = new NpgsqlCommand(Statements.OpenCheckpoint, connection);
+        command.Parameters.AddRange(new[] { Value(View.Name), Value(View.Version), Value(ViewEdition.NameOf(role)), Value(slice.Index) });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         var (position, slices, isThisLog) = (reader.GetInt64(0), reader.GetInt32(1), reader.GetBoolean(2));

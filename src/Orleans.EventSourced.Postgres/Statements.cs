@@ -44,7 +44,7 @@ internal static class Statements
 
     public static string InsertEdition => Get("insert_edition");
 
-    public static string InsertBuilding => Get("insert_building");
+    public static string InsertCheckpoints => Get("insert_checkpoints");
 
     public static string ReadEditions => Get("read_editions");
 

@@ -197,7 +197,12 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
     /// <summary>The checkpoint of the slice, made where it is missing.</summary>
     private OpenedSlice OpenCheckpoint(SqliteSession session, int number, Slice slice)
     {
-        SqliteViewEditions<TRow>.InsertCheckpoint(session, editions, role, number, slice);
+        // Those of all slices: what a reader is told of the table must count those too that nobody has opened yet.
+        for (var i = 0; i < slice.Count; i++)
+        {
+            SqliteViewEditions<TRow>.InsertCheckpoint(session, editions, role, number, new Slice(i, slice.Count));
+        }
+
         using var reader = session.Prepared(
             Statements.OpenCheckpoint, ("$view", View.Name), ("$version", View.Version), ("$role", ViewEdition.NameOf(role)), ("$slice", slice.Index), ("$log_id", editions.LogId())).ExecuteReader();
         reader.Read();

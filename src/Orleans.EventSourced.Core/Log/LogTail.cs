@@ -86,6 +86,8 @@ public sealed class LogTail
     /// <exception cref="LogUnavailableException">The log could not answer.</exception>
     internal async Task<string?> DiffersAsync(LogPosition at, LogMark? mark, CancellationToken cancellationToken)
     {
+        // Pages that were read before may be of the log that was.
+        ForgetPages();
         var head = (await ReadHeadAsync(cancellationToken).ConfigureAwait(false)).Position;
         if (at > head)
         {
@@ -161,7 +163,18 @@ public sealed class LogTail
     /// <exception cref="LogUnavailableException">The log could not answer.</exception>
     public async Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken)
     {
+        // Whatever was heard of before the read is durable, and the read sees it: a lower head is that of a log that went back.
+        var heard = Head;
         var head = await _log.ReadHeadAsync(cancellationToken).ConfigureAwait(false);
+        if (head.Position < heard)
+        {
+            ForgetPages();
+            lock (_gate)
+            {
+                _head = head.Position;
+            }
+        }
+
         Signal(head.Position);
         return head;
     }
@@ -183,6 +196,15 @@ public sealed class LogTail
         }
 
         moved.SetResult();
+    }
+
+    private void ForgetPages()
+    {
+        lock (_gate)
+        {
+            _pages.Clear();
+            _order.Clear();
+        }
     }
 
     /// <summary>One question to the store for all who wait.</summary>

@@ -70,12 +70,16 @@ public sealed class InMemoryViewTable<TRow> : IViewTable<TRow>, IViewReader<TRow
                 return Task.FromResult<OpenedSlice?>(null);
             }
 
-            if (table.Checkpoints.Keys.FirstOrDefault(s => s.Count != slice.Count) is { Count: > 1 } other)
+            if (table.Checkpoints.Keys.Select(s => s.Count).FirstOrDefault(c => c != slice.Count) is > 0 and var other)
             {
-                throw new LogMisconfiguredException($"The view is divided into {other.Count} slices, not into {slice.Count}.");
+                throw new LogMisconfiguredException($"The view is divided into {other} slices, not into {slice.Count}.");
             }
 
-            table.Checkpoints.TryAdd(slice, (LogPosition.Start, 0, _editions.Time.GetUtcNow(), null));
+            for (var i = 0; i < slice.Count; i++)
+            {
+                table.Checkpoints.TryAdd(new Slice(i, slice.Count), (LogPosition.Start, 0, _editions.Time.GetUtcNow(), null));
+            }
+
             var (position, retries, _, mark) = table.Checkpoints[slice];
             return Task.FromResult<OpenedSlice?>(new OpenedSlice(table.Number, position, retries) { Mark = mark });
         }

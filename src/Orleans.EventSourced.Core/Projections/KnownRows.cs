@@ -12,7 +12,9 @@ internal sealed class KnownRows<TRow>(IViewTable<TRow> table, Slice slice)
     /// <summary>The most rows that are kept, and the most routes: those changed lately.</summary>
     public const int MaxKept = 2 * MaxYoung;
 
-    private const int MaxYoung = 10_000;
+    /// <summary>The most rows, and the most routes, of a commit that is surely kept whole.</summary>
+    public const int MaxYoung = 10_000;
+
     private readonly Generations<string, TRow> _rows = new(StringComparer.Ordinal);
     private readonly Generations<StreamId, ViewRoute> _routes = new(EqualityComparer<StreamId>.Default);
 

@@ -49,9 +49,9 @@ public abstract partial class ProjectionLoop
                 // One step after the other.
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            // Its end.
+            // Its end; what did not answer any more concerns whoever goes on.
         }
     }
 
@@ -80,6 +80,8 @@ public abstract partial class ProjectionLoop
 
     private protected abstract void RetryParked();
 
+    private protected abstract void Reopen();
+
     /// <summary>How many rows are parked, and the event at which the first of them stands.</summary>
     private protected abstract (int Rows, ParkedEvent? First) Parked { get; }
 
@@ -103,6 +105,7 @@ public abstract partial class ProjectionLoop
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            Reopen();
             await RetryAsync(Status.Position, ProjectionState.Retrying, e.Message, LogPosition.Start, e, resumed, cancellationToken).ConfigureAwait(false);
             return true;
         }
@@ -272,6 +275,8 @@ public sealed class ProjectionLoop<TRow> : ProjectionLoop
     private protected override Task<ProjectionStep> StepAsync(PoisonPolicy poison, CancellationToken cancellationToken) => _runner.StepAsync(poison, cancellationToken);
 
     private protected override void RetryParked() => _runner.RetryParked();
+
+    private protected override void Reopen() => _runner.Reopen();
 
     private protected override (int Rows, ParkedEvent? First) Parked => (_runner.Parked, _runner.FirstParked);
 }

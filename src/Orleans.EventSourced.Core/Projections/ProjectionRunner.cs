@@ -50,6 +50,9 @@ public sealed class ProjectionRunner<TRow>
     /// <summary>Lets the next steps take up the rows that are parked again: each step one of them, before it goes on with the log. Any thread may call it.</summary>
     public void RetryParked() => Interlocked.Increment(ref _asked);
 
+    /// <summary>Lets the next step open the table again and go on from its checkpoint: the log did not answer meanwhile, and may be another one when it does.</summary>
+    public void Reopen() => _opened = null;
+
     /// <summary>Takes one step that stops where the fold refuses an event: <see cref="StepAsync(PoisonPolicy, CancellationToken)"/>.</summary>
     public Task<ProjectionStep> StepAsync(CancellationToken cancellationToken) => StepAsync(PoisonPolicy.Stop, cancellationToken);
 
@@ -221,8 +224,9 @@ public sealed class ProjectionRunner<TRow>
         var rows = step.Rows ?? Fold(step.Steps, step.Before, poison == PoisonPolicy.Park ? from + 1 : null, parked);
         var commit = new ViewCommit<TRow>(_slice, opened.Edition, from, next, rows, [.. step.Routes.Select(r => new RouteChange(r.Key, r.Value))]) { Retries = opened.Retries, Parked = parked, Mark = LogMark.Of(step.Page.Events[step.Passed - 1]) };
         _known.Add(commit);
-        if (step.Passed >= _tail.PageEvents && parked.Count == 0)
+        if (step.Passed >= _tail.PageEvents && parked.Count == 0 && commit.Rows.Count <= KnownRows<TRow>.MaxYoung && commit.Routes.Count <= KnownRows<TRow>.MaxYoung)
         {
+            // A larger commit would not be known whole, and what is read of its rows beside it is as they were before.
             _ahead = PrepareAheadAsync(next, _known, _skipped, cancellationToken);
         }
 

@@ -54,9 +54,9 @@ public sealed partial class ReactionLoop
                 await OneAsync(cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            // Its end.
+            // Its end; what did not answer any more concerns whoever goes on.
         }
     }
 
@@ -82,6 +82,7 @@ public sealed partial class ReactionLoop
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            _runner.Reopen();
             await RetryAsync(Status.Position, ReactionState.Retrying, e, LogPosition.Start, resumed, cancellationToken).ConfigureAwait(false);
             return;
         }

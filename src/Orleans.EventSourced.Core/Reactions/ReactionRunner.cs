@@ -78,6 +78,9 @@ public sealed class ReactionRunner
         }
     }
 
+    /// <summary>Lets the next step open the checkpoint again and go on from there: the log did not answer meanwhile, and may be another one when it does.</summary>
+    internal void Reopen() => (_position, _page) = (null, null);
+
     /// <summary>Passes over an event for good, with its failure as the reason. False: it passes over too many already.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
     internal async Task<bool> SkipAsync(ReactionException failure, CancellationToken cancellationToken)
@@ -100,9 +103,14 @@ public sealed class ReactionRunner
         _kept = position;
         Forget(position);
         _mark = mark?.Position == position ? mark : null;
-        return await _tail.DiffersAsync(position, mark, cancellationToken).ConfigureAwait(false) is { } difference
-            ? throw new LogMisconfiguredException($"The reaction {_reaction.Name} has followed the log up to position {position}, but {difference}: the log went back, as from a backup. Its checkpoint belongs to the log that was.")
-            : position;
+        if (await _tail.DiffersAsync(position, mark, cancellationToken).ConfigureAwait(false) is { } difference)
+        {
+            // What was handled out of turn was of the log that was.
+            _handled.Clear();
+            throw new LogMisconfiguredException($"The reaction {_reaction.Name} has followed the log up to position {position}, but {difference}: the log went back, as from a backup. Its checkpoint belongs to the log that was.");
+        }
+
+        return position;
     }
 
     private async Task<ReactionStep> HandleAsync(LogPosition from, TailPage page, CancellationToken cancellationToken)

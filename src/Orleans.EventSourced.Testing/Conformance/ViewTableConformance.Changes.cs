@@ -1,3 +1,4 @@
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Xunit;
 
@@ -51,6 +52,23 @@ public abstract partial class ViewTableConformance
         Assert.Equal(["late", "a", "gone", "b"], again.Changes.Select(c => c.Key));
         Assert.Equal([false, false, false, true], again.Changes.Select(c => c.Row is null));
         Assert.Equal(again.Changes, (await reader.ReadChangesAsync(all.Next, 10, Token)).Changes);
+    }
+
+    [Fact]
+    public async Task nothing_is_said_to_reflect_more_than_a_slice_that_nobody_has_opened_yet()
+    {
+        var store = await StoreAsync();
+        var (table, reader) = (store.Table<Shape>(), store.Reader<Shape>());
+        var (slice, other) = (Slice.Of("a", 2), new Slice(1 - Slice.Of("a", 2).Index, 2));
+        await table.OpenAsync(slice, Token);
+        Assert.True(await table.CommitAsync(new ViewCommit<Shape>(slice, 1, new(0), new(9), [new("a", new(1, 1, ""), new(2))], []), Token));
+        Assert.Equal(LogPosition.Start, (await reader.QueryAsync(new RowQueryPlan<Shape>(new RowQuery()), Token)).Reflects);
+        var begun = (await reader.ReadChangesAsync(null, 10, Token)).Next;
+        Assert.Equal(2, (await store.ReadCheckpointsAsync(Token)).Count);
+
+        Assert.Equal(LogPosition.Start, (await table.OpenAsync(other, Token))!.Position);
+        Assert.True(await table.CommitAsync(new ViewCommit<Shape>(other, 1, new(0), new(9), [new("b", new(1, 1, ""), new(4))], []), Token));
+        Assert.Equal(["a", "b"], (await reader.ReadChangesAsync(begun, 10, Token)).Changes.Select(c => c.Key));
     }
 
     [Fact]

@@ -90,8 +90,16 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
     public override ProjectionLoop Loop(Slice slice, ViewRole role, Action<ProjectionStatus>? changed) =>
         new ProjectionLoop<TRow>(projection, slice, store.Table<TRow>(role), tail, options, time, loggers.CreateLogger("Orleans.EventSourced.Projections"), changed, poison);
 
-    public override async Task<IReadOnlyList<LogPosition>> ReadCheckpointsAsync() =>
-        [.. from c in await store.ReadCheckpointsAsync(CancellationToken.None).ConfigureAwait(false) where c.View == View && c.Role == ViewRole.Live orderby c.Slice.Index select c.Position];
+    public override async Task<IReadOnlyList<LogPosition>> ReadCheckpointsAsync()
+    {
+        var positions = new LogPosition[Slices];
+        foreach (var checkpoint in (await store.ReadCheckpointsAsync(CancellationToken.None).ConfigureAwait(false)).Where(c => c.View == View && c.Role == ViewRole.Live && c.Slice.Count == Slices))
+        {
+            positions[checkpoint.Slice.Index] = checkpoint.Position;
+        }
+
+        return positions;
+    }
 
     public override async Task<ViewAnswer<ViewRow?>> ReadAsync(string key)
     {

@@ -47,6 +47,31 @@ public sealed class PreparedStepTests
         Assert.Equal(["0"], table.KeysRead);
     }
 
+    [Fact]
+    public async Task a_step_of_more_rows_than_are_kept_does_not_let_the_next_one_fold_old_rows()
+    {
+        const int Count = KnownRows<AccountRow>.MaxKept + 1_000;
+        await AllAsync(new Opened("x"));
+        await AllAsync(new Deposited(1));
+        await AllAsync(new Deposited(1));
+        var rows = new InMemoryViewTable<AccountRow>();
+        var runner = _bank.Runner(Projection.Of<AccountRow, AccountEvent>(), new SlowTable<AccountRow>(rows), stepEvents: Count);
+        while (await runner.StepAsync(CancellationToken.None) is not ProjectionStep.AtHead)
+        {
+            // One after the other.
+        }
+
+        Assert.Equal(Count, rows.Rows.Count(r => r.Value.Row == new AccountRow("x", 2, 2)));
+
+        async Task AllAsync(AccountEvent e)
+        {
+            for (var i = 0; i < Count; i++)
+            {
+                await _bank.AppendAsync($"{i}", e);
+            }
+        }
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -102,6 +127,30 @@ public sealed class PreparedStepTests
             {
                 await Task.WhenAny(_readAgain.Task, Task.Delay(TimeSpan.FromSeconds(30), TimeProvider.System, cancellationToken));
                 Assert.True(_readAgain.Task.IsCompleted, "no rows of the next step were read while this one was written");
+            }
+
+            return await base.CommitAsync(commit, cancellationToken);
+        }
+    }
+
+    /// <summary>Gives whoever reads beside a commit the time to do it.</summary>
+    private sealed class SlowTable<TRow>(IViewTable<TRow> inner) : HookedTable<TRow>(inner)
+        where TRow : class
+    {
+        private int _reads;
+
+        public override Task<IReadOnlyDictionary<string, TRow>> ReadRowsAsync(IReadOnlyCollection<string> keys, CancellationToken cancellationToken)
+        {
+            Interlocked.Increment(ref _reads);
+            return base.ReadRowsAsync(keys, cancellationToken);
+        }
+
+        public override async Task<bool> CommitAsync(ViewCommit<TRow> commit, CancellationToken cancellationToken)
+        {
+            var (reads, since) = (Volatile.Read(ref _reads), TimeProvider.System.GetTimestamp());
+            while (Volatile.Read(ref _reads) == reads && TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromSeconds(1))
+            {
+                await Task.Yield();
             }
 
             return await base.CommitAsync(commit, cancellationToken);

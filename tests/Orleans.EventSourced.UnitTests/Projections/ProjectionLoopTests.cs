@@ -23,6 +23,22 @@ public sealed class ProjectionLoopTests : IAsyncDisposable
     public ProjectionLoopTests() => _tail = new LogTail(_bank.Log, _bank.Codec, new LogTailOptions(), _time);
 
     [Fact]
+    public async Task told_to_end_while_its_table_fails_it_ends_without_an_error()
+    {
+        await _bank.AppendAsync("a", new Opened("x"));
+        using var stop = new CancellationTokenSource();
+        var table = new HookedTable<AccountRow>(new InMemoryViewTable<AccountRow>())
+        {
+            BeforeRows = async () =>
+            {
+                await stop.CancelAsync();
+                throw new LogUnavailableException("the connection broke");
+            },
+        };
+        await new ProjectionLoop<AccountRow>(Projection.Of<AccountRow, AccountEvent>(), Slice.Whole, table, _bank.Tail(), new ProjectionOptions(), TimeProvider.System, NullLogger.Instance).RunAsync(stop.Token);
+    }
+
+    [Fact]
     public async Task it_follows_the_log_as_signals_come()
     {
         await _bank.AppendAsync("a", new Opened("x"));
