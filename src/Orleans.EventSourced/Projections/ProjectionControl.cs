@@ -19,6 +19,9 @@ public sealed class ProjectionControl
     /// <summary>Ends what <see cref="Hosting.EventSourcingOptions.DefersViews"/> began: from now on this silo runs the projections of views that no other silo knows. Nothing changes elsewhere.</summary>
     public void StartDeferred() => _deferral.End();
 
+    /// <summary>Whether this program has a view with this name, in whatever version.</summary>
+    public bool Knows(string view) => _views.Named(view) is not null;
+
     /// <summary>Where each slice of each view stands, views by name.</summary>
     public async Task<IReadOnlyList<SliceReport>> ListAsync() => await Task.WhenAll(
         from view in _views.All
