@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Projections;
 using Orleans.EventSourced.Queries;
 
 namespace Orleans.EventSourced.AspNetCore;
@@ -27,10 +28,14 @@ public static class ViewEndpoints
     public static RouteGroupBuilder MapViews(this IEndpointRouteBuilder routes, string prefix = "/views")
     {
         var group = routes.MapGroup(prefix).WithTags("Views");
-        group.MapGet("{name}", ListAsync).Produces<ViewPageAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
-        group.MapGet("{name}/{**key}", GetAsync).Produces<ViewRowAnswer>().Produces(304).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+        group.MapGet("{name}", ListAsync).AddEndpointFilter(RefuseUnknownAsync).Produces<ViewPageAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+        group.MapGet("{name}/{**key}", GetAsync).AddEndpointFilter(RefuseUnknownAsync).Produces<ViewRowAnswer>().Produces(304).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
         return group;
     }
+
+    /// <summary>Where the program itself knows its views, a name that is none makes no grain.</summary>
+    private static async ValueTask<object?> RefuseUnknownAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
+        context.HttpContext.Request.RouteValues["name"] is string name && context.HttpContext.RequestServices.GetService<ProjectionControl>()?.Knows(name) == false ? NoSuchView(name) : await next(context);
 
     private static async Task<IResult> ListAsync(string name, HttpContext http, IGrainFactory grains)
     {
@@ -107,11 +112,13 @@ public static class ViewEndpoints
             case BeyondTheLog<T>(var head):
                 return CommandAnswer.Problem(StatusCodes.Status400BadRequest, "beyond-the-log", $"The log ends at position {head}.", new() { ["head"] = head });
             case NoSuchView<T>:
-                return CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-view", $"There is no view '{name}'.");
+                return NoSuchView(name);
             default:
                 throw new InvalidOperationException($"A query was answered '{result}'.");
         }
     }
+
+    private static IResult NoSuchView(string name) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-view", $"There is no view '{name}'.");
 
     private static RowQuery QueryOf(HttpRequest request)
     {

@@ -9,7 +9,7 @@ public readonly record struct ViewEvent<TEvent>(RecordedEvent Recorded, TEvent E
 
 /// <summary>
 /// The rows of a view as pure folds of events, where each event says by itself which row it belongs to: mostly one row a stream. Implemented by the row's class,
-/// an immutable record whose properties are the table's columns.
+/// an immutable record whose properties are the table's columns; one whose properties can be changed is refused.
 /// </summary>
 /// <remarks>Pure: no clock, no random, no I/O. The same events give the same rows, whenever and wherever they are folded.</remarks>
 /// <typeparam name="TRow">The class itself.</typeparam>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Orleans.EventSourced.Core.Log;
 
@@ -15,7 +16,7 @@ public sealed class ScaleAttribute(int digits) : Attribute
 }
 
 /// <summary>
-/// A column of a view's table: a property of the row that can be set when the row is made. What is computed is not stored. Text is kept up to <see cref="MaxTextBytes"/>, without NUL;
+/// A column of a view's table: a property of the row that can be set when the row is made, and never after that: a fold must not change a row that is being written. What is computed is not stored. Text is kept up to <see cref="MaxTextBytes"/>, without NUL;
 /// an instant in UTC, to the microsecond; a decimal with its scale, up to <see cref="MaxDecimal"/>.
 /// </summary>
 /// <param name="Name">Its name in SQL: the property's, in lower case with underscores, 63 bytes of UTF-8 at most.</param>
@@ -39,7 +40,7 @@ public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale, 
     private static readonly HashSet<Type> Allowed = [typeof(string), typeof(bool), typeof(int), typeof(long), typeof(decimal), typeof(Guid), typeof(DateTimeOffset), typeof(DateOnly)];
 
     /// <summary>The columns of a row's class, in the order of its properties.</summary>
-    /// <exception cref="ArgumentException">A property has a type that no column takes, a decimal lacks its <see cref="ScaleAttribute"/>, or a name is taken; the message names it.</exception>
+    /// <exception cref="ArgumentException">A property has a type that no column takes, can be changed after the row was made, or is a decimal without its <see cref="ScaleAttribute"/>, or a name is taken; the message names it.</exception>
     public static IReadOnlyList<ViewColumn> Of(Type row)
     {
         ArgumentNullException.ThrowIfNull(row);
@@ -82,6 +83,7 @@ public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale, 
         var scale = property.GetCustomAttribute<ScaleAttribute>()?.Digits;
         var name = SnakeCase(property.Name);
         return !Allowed.Contains(type) ? throw Fault($"has the type {property.PropertyType}; columns are {string.Join(", ", Allowed.Select(t => t.Name))}, or nullable ones")
+            : !IsInitOnly(property) ? throw Fault("can be changed after the row was made; declare it with init instead of set")
             : (type == typeof(decimal)) != (scale is not null) ? throw Fault("is a decimal without [Scale], or has one and is none")
             : scale is < 0 or > MaxScale ? throw Fault($"has the scale {scale}; allowed are 0 to {MaxScale}")
             : Reserved.Contains(name) ? throw Fault($"would be the column '{name}', which every view has already")
@@ -90,6 +92,8 @@ public sealed record ViewColumn(string Name, PropertyInfo Property, int? Scale, 
 
         ArgumentException Fault(string fault) => new($"The property {property.Name} of the row '{row}' {fault}.", nameof(row));
     }
+
+    private static bool IsInitOnly(PropertyInfo property) => property.SetMethod!.ReturnParameter.GetRequiredCustomModifiers().Contains(typeof(IsExternalInit));
 
     private static string SnakeCase(string name)
     {

@@ -6,7 +6,7 @@ namespace Orleans.EventSourced.Core.Reactions;
 /// <summary>How deadlines are kept.</summary>
 public sealed class DeadlineOptions
 {
-    /// <summary>The most rows that rest at a time, by each deadline; while there are so many, rows behind them wait.</summary>
+    /// <summary>The most rows that rest at a time, by each deadline. While there are so many, they are tried again after their rest, others that are due wait, and the deadline says so as its fault.</summary>
     public const int MaxResting = 10_000;
 
     /// <summary>What time it is in the business: a row whose time is not after it is due. Default the system's clock. How often is looked goes by the system's clock in any case.</summary>

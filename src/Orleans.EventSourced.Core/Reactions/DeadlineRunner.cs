@@ -9,8 +9,8 @@ namespace Orleans.EventSourced.Core.Reactions;
 /// <summary>What one look for due rows came to.</summary>
 /// <param name="Handled">How many rows were handled.</param>
 /// <param name="Resting">How many rows rest: they were handled and are still there unchanged.</param>
-/// <param name="Fault">What the handler threw at one of those; null: at none.</param>
-/// <param name="FaultKey">The key of that row.</param>
+/// <param name="Fault">What the handler threw at one of those, or that so many rest that others wait for their turn; null: neither.</param>
+/// <param name="FaultKey">The key of the row that it threw at.</param>
 public sealed record DeadlineTick(int Handled, int Resting, string? Fault, string? FaultKey);
 
 /// <summary>Looks for due rows, earliest first, and hands them to the deadline's handler. Not safe for concurrent use.</summary>
@@ -52,7 +52,7 @@ public sealed class DeadlineRunner<TRow>
         var now = _options.Clock.GetUtcNow().ToString("O", CultureInfo.InvariantCulture);
         var query = new RowQuery { Filters = [new RowFilter(_deadline.DueColumn, RowComparison.LessOrEqual, now)], SortBy = _deadline.DueColumn, Limit = _options.PageRows };
         LogPosition? head = null;
-        var handled = 0;
+        var (handled, left) = (0, 0);
         foreach (var rest in _resting.Values)
         {
             rest.IsSeen = false;
@@ -77,13 +77,15 @@ public sealed class DeadlineRunner<TRow>
             }
 
             Forget(rows, isLast: page.Next is null);
-            var room = wanted.Take(Math.Max(0, DeadlineOptions.MaxResting - _resting.Count)).ToList();
-            await HandleAsync(room, cancellationToken).ConfigureAwait(false);
-            handled += room.Count;
-            if (page.Next is null || room.Count < wanted.Count)
+            var fitting = Fitting(wanted);
+            await HandleAsync(fitting, cancellationToken).ConfigureAwait(false);
+            handled += fitting.Count;
+            left += wanted.Count - fitting.Count;
+
+            // Where no more may rest, the pages behind the last row that rests have nothing to be done.
+            if (page.Next is null || (left > 0 && _resting.Values.All(r => r.IsSeen)))
             {
-                var faulty = _resting.FirstOrDefault(r => r.Value.Fault is not null);
-                return new DeadlineTick(handled, _resting.Count, faulty.Value?.Fault, faulty.Key);
+                return Tick(handled, isFull: left > 0);
             }
 
             query = query with { After = page.Next };
@@ -102,6 +104,31 @@ public sealed class DeadlineRunner<TRow>
     private TimeSpan Now => _time.GetElapsedTime(0);
 
     private bool IsWanted(DueRow<TRow> row) => !_resting.TryGetValue(row.Key, out var rest) || rest.DueAt != row.DueAt || rest.Position != row.Position || rest.Until <= Now;
+
+    /// <summary>The rows that have a place among those that rest: those that are there take none from the others, and are tried however many there are.</summary>
+    private List<DueRow<TRow>> Fitting(List<DueRow<TRow>> rows)
+    {
+        var fitting = new List<DueRow<TRow>>(rows.Count);
+        var room = DeadlineOptions.MaxResting - _resting.Count;
+        foreach (var row in rows)
+        {
+            if (_resting.ContainsKey(row.Key) || room-- > 0)
+            {
+                fitting.Add(row);
+            }
+        }
+
+        return fitting;
+    }
+
+    private DeadlineTick Tick(int handled, bool isFull)
+    {
+        var faulty = _resting.FirstOrDefault(r => r.Value.Fault is not null);
+        var fault = isFull
+            ? $"{_resting.Count} rows rest, and no more may: others that are due wait until one of them changes.{(faulty.Value is null ? "" : $" {faulty.Value.Fault}")}"
+            : faulty.Value?.Fault;
+        return new DeadlineTick(handled, _resting.Count, fault, faulty.Key);
+    }
 
     /// <summary>Forgets the rows that would be on a page up to this one, and are not.</summary>
     private void Forget(List<DueRow<TRow>> page, bool isLast)

@@ -19,6 +19,9 @@ public sealed class ProjectionControl
     /// <summary>Ends what <see cref="Hosting.EventSourcingOptions.DefersViews"/> began: from now on this silo runs the projections of views that no other silo knows. Nothing changes elsewhere.</summary>
     public void StartDeferred() => _deferral.End();
 
+    /// <summary>Whether this program has a view with this name, in whatever version.</summary>
+    public bool Knows(string view) => _views.Named(view) is not null;
+
     /// <summary>Where each slice of each view stands, views by name.</summary>
     public async Task<IReadOnlyList<SliceReport>> ListAsync() => await Task.WhenAll(
         from view in _views.All
@@ -26,18 +29,26 @@ public sealed class ProjectionControl
         from slice in Enumerable.Range(0, view.Slices)
         select ReportAsync(view, slice));
 
-    /// <summary>Lets a slice that stands still at an event, or waits before its next try, try again at once, and its parked rows too.</summary>
+    /// <summary>Lets a slice that stands still at an event, or waits before its next try, try again at once, and its parked rows too; also that of the table that is built beside the live one.</summary>
     /// <exception cref="ArgumentException">This program has no such view or slice.</exception>
-    public Task ResumeAsync(ViewId view, int slice)
+    /// <exception cref="LogUnavailableException">The store could not say whether a table is built; the live one's slice was resumed.</exception>
+    public async Task ResumeAsync(ViewId view, int slice)
     {
         var registered = Registered(view);
-        return slice >= 0 && slice < registered.Slices
-            ? _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view, slice)).ResumeAsync()
-            : throw new ArgumentException($"The view {view} has {registered.Slices} slices, numbered from 0; got {slice}.", nameof(slice));
+        if (slice < 0 || slice >= registered.Slices)
+        {
+            throw new ArgumentException($"The view {view} has {registered.Slices} slices, numbered from 0; got {slice}.", nameof(slice));
+        }
+
+        await Grain(registered, slice, ViewRole.Live).ResumeAsync();
+        if (await registered.IsBuiltAsync(CancellationToken.None))
+        {
+            await Grain(registered, slice, ViewRole.Building).ResumeAsync();
+        }
     }
 
     /// <summary>
-    /// Passes over the event that slices of the view, or parked rows, stand at, and lets them go on. The event stays in the log, and other views read it; this version of this view never does, nor does a table of it
+    /// Passes over the event that slices of the view, or parked rows, stand at, in the live table or the one that is built beside it, and lets them go on. The event stays in the log, and other views read it; this version of this view never does, nor does a table of it
     /// that is folded anew. What was decided is kept: <see cref="ListSkippedAsync"/>.
     /// </summary>
     /// <param name="view">The view and its version.</param>
@@ -53,9 +64,12 @@ public sealed class ProjectionControl
         var registered = Registered(view);
         var skipped = new SkippedEvent(position, reason, actor, _time.GetUtcNow());
         var known = await registered.ReadSkippedAsync(cancellationToken);
-        var parkedIn = from p in await registered.ReadParkedAsync(cancellationToken) where p.Position == position && p.Fault is not null select Slice.Of(p.Key, registered.Slices).Index;
-        var stopped = from r in await Task.WhenAll(Enumerable.Range(0, registered.Slices).Select(s => ReportAsync(registered, s))) where r.Status.FaultAt == position select r.Status.Slice.Index;
-        var standing = parkedIn.Union(stopped).ToList();
+        var standing = await StandingAsync(registered, ViewRole.Live, position, cancellationToken);
+        if (await registered.IsBuiltAsync(cancellationToken))
+        {
+            standing = [.. standing, .. await StandingAsync(registered, ViewRole.Building, position, cancellationToken)];
+        }
+
         if (standing.Count == 0 && known.All(k => k.Position != position))
         {
             throw new LogRequestRefusedException($"No slice or row of view {view} stands at position {position}; only an event that the view cannot fold can be skipped.");
@@ -67,13 +81,13 @@ public sealed class ProjectionControl
         }
 
         await registered.SkipAsync(skipped, cancellationToken);
-        await Task.WhenAll(standing.Select(s => ResumeAsync(view, s)));
+        await Task.WhenAll(standing.Select(s => s.ResumeAsync()));
     }
 
-    /// <summary>The events that wait for parked rows of a view, by slice, key and position; of each row the first is the one that its fold refuses.</summary>
+    /// <summary>The events that wait for parked rows of a view's live table, by slice, key and position; of each row the first is the one that its fold refuses. Those of a table that is built: <see cref="RebuildControl.ListParkedAsync"/>.</summary>
     /// <exception cref="ArgumentException">This program has no such view.</exception>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
-    public Task<IReadOnlyList<ParkedEvent>> ListParkedAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).ReadParkedAsync(cancellationToken);
+    public Task<IReadOnlyList<ParkedEvent>> ListParkedAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).ReadParkedAsync(ViewRole.Live, cancellationToken);
 
     /// <summary>The events that a view passes over, by position.</summary>
     /// <exception cref="ArgumentException">This program has no such view.</exception>
@@ -88,9 +102,20 @@ public sealed class ProjectionControl
 
     private RegisteredView Registered(ViewId view) => _views.Find(view.Table) ?? throw new ArgumentException($"This program has no view {view}.", nameof(view));
 
+    private IProjectionGrain Grain(RegisteredView view, int slice, ViewRole role) => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice, role));
+
+    /// <summary>The slices of the table in a role that stand at an event, or whose rows do.</summary>
+    private async Task<IReadOnlyList<IProjectionGrain>> StandingAsync(RegisteredView view, ViewRole role, LogPosition position, CancellationToken cancellationToken)
+    {
+        var parkedIn = from p in await view.ReadParkedAsync(role, cancellationToken) where p.Position == position && p.Fault is not null select Slice.Of(p.Key, view.Slices).Index;
+        var faults = await Task.WhenAll(Enumerable.Range(0, view.Slices).Select(async s => (Slice: s, (await Grain(view, s, role).GetStatusAsync()).FaultAt)));
+        var stopped = from f in faults where f.FaultAt == position.Value select f.Slice;
+        return [.. parkedIn.Union(stopped).Select(s => Grain(view, s, role))];
+    }
+
     private async Task<SliceReport> ReportAsync(RegisteredView view, int slice)
     {
-        var report = await _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice)).GetStatusAsync();
+        var report = await Grain(view, slice, ViewRole.Live).GetStatusAsync();
         var status = new ProjectionStatus(
             view.View, new Slice(slice, view.Slices), report.State, new LogPosition(report.Position), new LogPosition(report.Head), report.Fault, new LogPosition(report.FaultAt), report.Attempts, report.Since)
         { Parked = report.Parked };

@@ -73,6 +73,11 @@ public sealed class RebuildControl
     /// <exception cref="ViewFoldException">The fold refuses an event.</exception>
     public Task<ViewComparisonReport> CompareAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).CompareAsync(ViewRole.Building, cancellationToken);
 
+    /// <summary>The events that wait for parked rows of the table that is built, by slice, key and position; of each row the first is the one that its fold refuses. None without one.</summary>
+    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    public Task<IReadOnlyList<ParkedEvent>> ListParkedAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).ReadParkedAsync(ViewRole.Building, cancellationToken);
+
     /// <summary>
     /// Makes the table that is built the live one, as soon as it is as far. Under load the two take turns in being ahead: once the new one is near, the live one's slices stand still until the
     /// switch, for 5 s at most. Readers go over at once and see no row go back; the table that was live retires and stays until it is dropped or the next

@@ -51,8 +51,11 @@ internal abstract class RegisteredView(ViewId view, int slices) : IKept
     /// <summary>What changed behind a cursor.</summary>
     public abstract Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor? after, int limit);
 
-    /// <summary>The events that wait for parked rows, by slice, key and position.</summary>
-    public abstract Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken);
+    /// <summary>Whether a table is being filled beside the live one.</summary>
+    public async Task<bool> IsBuiltAsync(CancellationToken cancellationToken) => (await Editions.ListAsync(cancellationToken)).Any(e => e.Role == ViewRole.Building);
+
+    /// <summary>The events that wait for parked rows of the table in a role, by slice, key and position.</summary>
+    public abstract Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(ViewRole role, CancellationToken cancellationToken);
 
     /// <summary>Keeps that the view passes over an event; false: it does already.</summary>
     public abstract Task<bool> SkipAsync(SkippedEvent skipped, CancellationToken cancellationToken);
@@ -130,12 +133,12 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
         return new ViewAnswer<ViewChanges>(new ViewChanges(next.ToString(), [.. shown], isReset), next.Position.Value);
     }
 
-    public override async Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(CancellationToken cancellationToken)
+    public override async Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(ViewRole role, CancellationToken cancellationToken)
     {
-        var parked = new List<ParkedEvent>();
+        var (table, parked) = (store.Table<TRow>(role), new List<ParkedEvent>());
         for (var i = 0; i < Slices; i++)
         {
-            parked.AddRange(await _table.ReadParkedAsync(new Slice(i, Slices), cancellationToken).ConfigureAwait(false));
+            parked.AddRange(await table.ReadParkedAsync(new Slice(i, Slices), cancellationToken).ConfigureAwait(false));
         }
 
         return parked;

@@ -172,6 +172,64 @@ public sealed class ProjectionClusterTests
         Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
     }
 
+    [Theory]
+    [InlineData(PoisonPolicy.Stop)]
+    [InlineData(PoisonPolicy.Park)]
+    public async Task an_event_at_which_only_the_table_that_is_built_stands_can_be_skipped_and_the_table_switched_to(PoisonPolicy poison)
+    {
+        await using var node = await StartAsync(slices: 1, defers: true, poison: poison, attempts: 1);
+        var (control, rebuild, view) = (node.Services.GetRequiredService<ProjectionControl>(), node.Services.GetRequiredService<RebuildControl>(), new ViewId("counter", 1));
+        await node.Grains.GetGrain<ICounterGrain>("c0").AddAsync(CounterRow.Poison);
+        var position = (await node.Log.ReadHeadAsync(CancellationToken.None)).Position;
+
+        // An older fold took the event.
+        var live = _views.Table<CounterRow>();
+        var opened = (await live.OpenAsync(Slice.Whole, CancellationToken.None))!;
+        Assert.True(await live.CommitAsync(new ViewCommit<CounterRow>(Slice.Whole, opened.Edition, opened.Position, position, [new("c0", new CounterRow(CounterRow.Poison), position)], []), CancellationToken.None));
+        control.StartDeferred();
+        await AddAsync(node, 10);
+        await HoldsAsync(10 + CounterRow.Poison);
+
+        await rebuild.BeginAsync(view, "the fold was mended, too much", null, CancellationToken.None);
+        await Eventually.Async("the table that is built stands at the event", async () => (await rebuild.ListAsync(CancellationToken.None)).Single().Fault is not null);
+        Assert.All(await control.ListAsync(), s => Assert.Null(s.Status.Fault));
+        Assert.Empty(await control.ListParkedAsync(view, CancellationToken.None));
+        if (poison == PoisonPolicy.Park)
+        {
+            Assert.Equal(new SwitchOutcome.Parked(1), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), CancellationToken.None));
+            Assert.Equal(position, (await rebuild.ListParkedAsync(view, CancellationToken.None))[0].Position);
+        }
+
+        await Assert.ThrowsAsync<LogRequestRefusedException>(() => control.SkipAsync(view, position + 1, "not that one", null, CancellationToken.None));
+        await control.SkipAsync(view, position, "it is wrong", "ops", CancellationToken.None);
+        await Eventually.Async("the table is filled", async () => (await rebuild.ListAsync(CancellationToken.None)).Single() is { Behind: 0, Fault: null });
+        Assert.Empty(await rebuild.ListParkedAsync(view, CancellationToken.None));
+        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), CancellationToken.None));
+        await HoldsAsync(10);
+        Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
+    }
+
+    [Theory]
+    [InlineData(PoisonPolicy.Stop)]
+    [InlineData(PoisonPolicy.Park)]
+    public async Task where_both_tables_stand_at_an_event_both_go_on_when_it_is_skipped(PoisonPolicy poison)
+    {
+        await using var node = await StartAsync(slices: 2, poison: poison, attempts: 1);
+        var (control, rebuild, view) = (node.Services.GetRequiredService<ProjectionControl>(), node.Services.GetRequiredService<RebuildControl>(), new ViewId("counter", 1));
+        await node.Grains.GetGrain<ICounterGrain>("c0").AddAsync(CounterRow.Poison);
+        var position = (await node.Log.ReadHeadAsync(CancellationToken.None)).Position;
+        await AddAsync(node, 10);
+        await Eventually.Async("the live table stands at the event", async () => (await control.ListAsync()).Count(s => s.Status.FaultAt == position) == 1);
+        await rebuild.BeginAsync(view, "perhaps it helps", null, CancellationToken.None);
+        await Eventually.Async("the table that is built does too", async () => (await rebuild.ListAsync(CancellationToken.None)).Single().Fault is not null);
+
+        await control.SkipAsync(view, position, "it is wrong", "ops", CancellationToken.None);
+        await HoldsAsync(10);
+        await Eventually.Async("the table is filled", async () => (await rebuild.ListAsync(CancellationToken.None)).Single() is { Behind: 0, Fault: null });
+        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), CancellationToken.None));
+        Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
+    }
+
     [Fact]
     public async Task a_silo_that_defers_its_views_folds_them_when_it_is_told_and_only_those_that_no_other_keeps()
     {
@@ -198,13 +256,14 @@ public sealed class ProjectionClusterTests
 
     private Task HoldsAsync(int total) => Eventually.Async($"{total} in the rows", () => Task.FromResult(_views.Kept.Rows.Values.Sum(r => r.Row.Total) == total));
 
-    private Task<TestNode> StartAsync(int slices, TestNode? beside = null, bool defers = false, PoisonPolicy poison = PoisonPolicy.Stop) => TestNode.StartAsync(
+    private Task<TestNode> StartAsync(int slices, TestNode? beside = null, bool defers = false, PoisonPolicy poison = PoisonPolicy.Stop, int attempts = 3) => TestNode.StartAsync(
         services =>
         {
             services.AddSingleton<IEventLog>(_ => _log);
             services.AddSingleton<ISnapshotStore>(_snapshots);
             services.AddSingleton<IViewStore>(_views);
             services.Configure<EventSourcingOptions>(o => o.DefersViews = defers);
+            services.Configure<ProjectionOptions>(o => o.Attempts = attempts);
         },
         beside: beside,
         views: silo => silo.AddView(Projection.Of<CounterRow, CounterEvent>(), slices, poison));

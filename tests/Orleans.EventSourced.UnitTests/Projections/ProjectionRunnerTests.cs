@@ -216,6 +216,25 @@ public sealed class ProjectionRunnerTests
         Assert.All(["x_v", "checkpoints2", "x_v1_rows", "order"], name => Assert.Equal(name, new ViewId(name, 1).Name));
     }
 
+    [Theory]
+    [InlineData(typeof(SetRow))]
+    [InlineData(typeof(PrivatelySetRow))]
+    public void a_row_that_can_be_changed_after_it_was_made_is_refused_by_class_and_property(Type row)
+    {
+        var refused = Assert.Throws<ArgumentException>(() => ViewColumn.Of(row));
+        Assert.Contains($"The property Balance of the row '{row}' can be changed", refused.Message, StringComparison.Ordinal);
+    }
+
+    private sealed record SetRow(string Owner)
+    {
+        public int Balance { get; set; }
+    }
+
+    private sealed record PrivatelySetRow(string Owner)
+    {
+        public int Balance { get; private set; }
+    }
+
     /// <summary>The fourth event is the cursed one.</summary>
     private async Task<InMemoryViewTable<TRow>> StandsStillAsync<TRow>(Projection<TRow> projection)
         where TRow : class

@@ -87,6 +87,38 @@ public sealed class DeadlineRunnerTests
     }
 
     [Fact]
+    public async Task as_many_rows_as_may_rest_are_tried_again_after_their_rest_and_others_wait_until_one_changes_which_is_told()
+    {
+        _options.PageRows = 1_000;
+        await _bank.AppendAsync("z", new Opened("x"));
+        await CommitAsync([.. Enumerable.Range(0, DeadlineOptions.MaxResting).Select(i => ($"{i:00000}", (DueAccount?)new DueAccount(Day, Day)))], events: 1);
+        var runner = Runner();
+        Assert.Equal((DeadlineOptions.MaxResting, DeadlineOptions.MaxResting), await TickAsync(runner));
+        Assert.Equal((0, DeadlineOptions.MaxResting), await TickAsync(runner));
+
+        // One before and one behind those that rest.
+        await OpenAsync("!", Day);
+        await OpenAsync("later", Day);
+        var full = await runner.TickAsync(CancellationToken.None);
+        Assert.Equal((0, DeadlineOptions.MaxResting), (full.Handled, full.Resting));
+        Assert.Contains("10000 rows rest", full.Fault, StringComparison.Ordinal);
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal((DeadlineOptions.MaxResting, DeadlineOptions.MaxResting), await TickAsync(runner));
+        runner.Wake();
+        Assert.Equal((DeadlineOptions.MaxResting, DeadlineOptions.MaxResting), await TickAsync(runner));
+        Assert.DoesNotContain(_handled, r => r.Key is "!" or "later");
+
+        await CloseAsync("00007");
+        await CloseAsync("09007");
+        while ((await runner.TickAsync(CancellationToken.None)).Fault is not null)
+        {
+            // The places are found to be free.
+        }
+
+        Assert.Equal(["!", "later"], _handled.Where(r => r.Key is "!" or "later").Select(r => r.Key).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public async Task another_time_is_another_deadline()
     {
         var name = new DeadlineName("d");
@@ -182,11 +214,13 @@ public sealed class DeadlineRunnerTests
         await CommitAsync(key, null, events: 1);
     }
 
-    private async Task CommitAsync(string key, DueAccount? row, int events)
+    private Task CommitAsync(string key, DueAccount? row, int events) => CommitAsync([(key, row)], events);
+
+    private async Task CommitAsync((string Key, DueAccount? Row)[] rows, int events)
     {
         var opened = (await _table.OpenAsync(Slice.Whole, CancellationToken.None))!;
         _checkpoint = opened.Position + events;
-        Assert.True(await _table.CommitAsync(new ViewCommit<DueAccount>(Slice.Whole, opened.Edition, opened.Position, _checkpoint, [new(key, row, _checkpoint)], []), CancellationToken.None));
+        Assert.True(await _table.CommitAsync(new ViewCommit<DueAccount>(Slice.Whole, opened.Edition, opened.Position, _checkpoint, [.. rows.Select(r => new RowChange<DueAccount>(r.Key, r.Row, _checkpoint))], []), CancellationToken.None));
     }
 }
 
