@@ -68,7 +68,7 @@ public sealed class RowQueryPlan<TRow>
         return ordered.Take(Limit + 1);
     }
 
-    /// <summary>The same of rows in memory. Text is ordered by its UTF-16 units, as the databases order its bytes, whatever the culture.</summary>
+    /// <summary>The same of rows in memory. Text is ordered by its code points, as the databases order its bytes, whatever the culture.</summary>
     public List<KeyedRow<TRow>> Over(IEnumerable<KeyedRow<TRow>> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -105,7 +105,7 @@ public sealed class RowQueryPlan<TRow>
 
     private int Compare(KeyedRow<TRow> a, KeyedRow<TRow> b)
     {
-        var order = _sort?.Compare(a, b) is { } byColumn and not 0 ? byColumn : string.CompareOrdinal(a.Key, b.Key);
+        var order = _sort?.Compare(a, b) is { } byColumn and not 0 ? byColumn : TextOrder.Compare(a.Key, b.Key);
         return _descending ? -order : order;
     }
 
@@ -161,7 +161,7 @@ public sealed class RowQueryPlan<TRow>
     {
         protected override Expression VisitMethodCall(MethodCallExpression node) =>
             node.Method.DeclaringType == typeof(string) && node.Method.Name == nameof(string.Compare)
-                ? Expression.Call(typeof(string), nameof(string.CompareOrdinal), null, [.. node.Arguments])
+                ? Expression.Call(typeof(TextOrder), nameof(TextOrder.Compare), null, [.. node.Arguments])
                 : base.VisitMethodCall(node);
     }
 
@@ -221,7 +221,7 @@ public sealed class RowQueryPlan<TRow>
         }
 
         public override int Compare(KeyedRow<TRow> a, KeyedRow<TRow> b) =>
-            (_value.Value(a), _value.Value(b)) is (string x, string y) ? string.CompareOrdinal(x, y) : Comparer<TValue>.Default.Compare(_value.Value(a), _value.Value(b));
+            (_value.Value(a), _value.Value(b)) is (string x, string y) ? TextOrder.Compare(x, y) : Comparer<TValue>.Default.Compare(_value.Value(a), _value.Value(b));
 
         public override string Text(KeyedRow<TRow> row) => ColumnText<TValue>.Of(_value.Value(row));
 

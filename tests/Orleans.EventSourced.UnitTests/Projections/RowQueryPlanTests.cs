@@ -79,6 +79,24 @@ public sealed class RowQueryPlanTests
         Assert.Equal("after", Assert.Throws<RowQueryException>(() => Run(new RowQuery { SortBy = "weight", After = other })).Field);
     }
 
+    [Fact]
+    public void in_memory_too_text_is_ordered_by_its_code_points()
+    {
+        // As UTF-16, what lies beyond U+FFFF would come before U+E000.
+        string[] ordered = ["", "a", "ab", "a\uD7FF", "\uE000", "\uFF61", "\uFF61a", "\U0001F600", "\U0001F601"];
+        var rows = ordered.Reverse().Select(t => new KeyedRow<Parcel> { Key = $"k{t}", Position = 1, Row = _rows[0].Row with { City = t } }).ToList();
+        foreach (var sort in (string?[])[null, "city"])
+        {
+            Assert.Equal(ordered, Cities(new RowQuery { SortBy = sort }));
+            Assert.Equal(ordered.Reverse(), Cities(new RowQuery { SortBy = sort, Descending = true }));
+        }
+
+        Assert.Equal(ordered[^2..], Cities(new RowQuery { Filters = [new RowFilter("city", RowComparison.Greater, "\uFF61a")] }));
+        Assert.Equal(ordered[..^2], Cities(new RowQuery { Filters = [new RowFilter("key", RowComparison.Less, "k\U0001F600")] }));
+
+        IEnumerable<string> Cities(RowQuery query) => new RowQueryPlan<Parcel>(query).Over((IEnumerable<KeyedRow<Parcel>>)rows).Select(r => r.Row.City);
+    }
+
     private List<KeyedRow<Parcel>> Run(RowQuery query) => [.. new RowQueryPlan<Parcel>(query).Over(_rows.AsQueryable())];
 
     [View("parcel")]
