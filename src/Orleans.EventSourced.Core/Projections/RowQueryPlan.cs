@@ -115,13 +115,13 @@ public sealed class RowQueryPlan<TRow>
     {
         var operands = new Dictionary<string, Operand>(StringComparer.Ordinal)
         {
-            [RowKeyName] = new Operand<string>(Expression.Property(Keyed, nameof(KeyedRow<>.Key)), isSortable: true),
+            [RowKeyName] = new Operand<string>(Expression.Property(Keyed, nameof(KeyedRow<>.Key)), null),
         };
         foreach (var column in ViewColumn.Of(typeof(TRow)).Where(c => c.IsIndexed))
         {
             var type = Nullable.GetUnderlyingType(column.Property.PropertyType) ?? column.Property.PropertyType;
             var member = Expression.Property(Expression.Property(Keyed, nameof(KeyedRow<>.Row)), column.Property);
-            operands.Add(column.Name, (Operand)Activator.CreateInstance(typeof(Operand<>).MakeGenericType(typeof(TRow), type), member, !column.IsNullable && type != typeof(bool))!);
+            operands.Add(column.Name, (Operand)Activator.CreateInstance(typeof(Operand<>).MakeGenericType(typeof(TRow), type), member, column)!);
         }
 
         return operands;
@@ -179,7 +179,7 @@ public sealed class RowQueryPlan<TRow>
         public abstract string Text(KeyedRow<TRow> row);
     }
 
-    private sealed class Operand<TValue>(MemberExpression member, bool isSortable) : Operand(isSortable)
+    private sealed class Operand<TValue>(MemberExpression member, ViewColumn? column) : Operand(column is not { IsNullable: true } && typeof(TValue) != typeof(bool))
     {
         private static readonly MethodInfo CompareText = typeof(string).GetMethod(nameof(string.Compare), [typeof(string), typeof(string)])!;
         private readonly Lazy<Func<KeyedRow<TRow>, TValue>> _value = new(() => Expression.Lambda<Func<KeyedRow<TRow>, TValue>>(member, Keyed).Compile());
@@ -203,7 +203,7 @@ public sealed class RowQueryPlan<TRow>
                 given = Expression.Convert(given, member.Type);
             }
 
-            return comparison switch
+            var compared = comparison switch
             {
                 RowComparison.Equal => Expression.Equal(left, given),
                 RowComparison.Less => Expression.LessThan(left, given),
@@ -212,6 +212,9 @@ public sealed class RowQueryPlan<TRow>
                 RowComparison.GreaterOrEqual => Expression.GreaterThanOrEqual(left, given),
                 _ => throw new RowQueryException(field, $"'{comparison}' is no comparison."),
             };
+
+            // A text of a database that is null meets no comparison by itself; one in memory would come before all others.
+            return left is MethodCallExpression && column is { IsNullable: true } ? Expression.AndAlso(Expression.NotEqual(member, Expression.Constant(null, typeof(string))), compared) : compared;
         }
 
         public override IOrderedQueryable<KeyedRow<TRow>> Order(IQueryable<KeyedRow<TRow>> rows, bool descending)

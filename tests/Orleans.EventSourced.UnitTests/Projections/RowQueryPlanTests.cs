@@ -97,7 +97,23 @@ public sealed class RowQueryPlanTests
         IEnumerable<string> Cities(RowQuery query) => new RowQueryPlan<Parcel>(query).Over((IEnumerable<KeyedRow<Parcel>>)rows).Select(r => r.Row.City);
     }
 
+    [Theory]
+    [InlineData(RowComparison.Equal, "b")]
+    [InlineData(RowComparison.Less, "a")]
+    [InlineData(RowComparison.LessOrEqual, "a,b")]
+    [InlineData(RowComparison.Greater, "c")]
+    [InlineData(RowComparison.GreaterOrEqual, "b,c")]
+    public void in_memory_too_a_text_that_is_null_meets_no_comparison(RowComparison comparison, string expected)
+    {
+        var plan = new RowQueryPlan<Named>(new RowQuery { Filters = [new RowFilter("name", comparison, "b")] });
+        IEnumerable<KeyedRow<Named>> rows = ((string?[])[null, "a", "b", "c"]).Select((n, i) => new KeyedRow<Named> { Key = $"{i}", Position = 1, Row = new Named(n) });
+        Assert.Equal(expected, string.Join(',', plan.Over(rows).Select(r => r.Row.Name)));
+    }
+
     private List<KeyedRow<Parcel>> Run(RowQuery query) => [.. new RowQueryPlan<Parcel>(query).Over(_rows.AsQueryable())];
+
+    [View("named")]
+    internal sealed record Named([property: Indexed] string? Name);
 
     [View("parcel")]
     internal sealed record Parcel(
