@@ -156,6 +156,18 @@ public sealed class RowQueryPlan<TRow>
         }
     }
 
+    /// <summary>A comparison that the same values with so many decimals meet, and whose own value is one that every table keeps.</summary>
+    private static (RowComparison Comparison, decimal Value) AtScale(RowComparison comparison, decimal value, int scale)
+    {
+        var max = ViewColumn.MaxDecimal(scale);
+        var (none, isUpper) = ((RowComparison.Greater, max), comparison is RowComparison.Less or RowComparison.LessOrEqual);
+        var (floor, ceiling) = (decimal.Round(value, scale, MidpointRounding.ToNegativeInfinity), decimal.Round(value, scale, MidpointRounding.ToPositiveInfinity));
+        return comparison == RowComparison.Equal && (floor != value || Math.Abs(value) > max) ? none
+            : value > max ? (isUpper ? (RowComparison.LessOrEqual, max) : none)
+            : value < -max ? (isUpper ? (RowComparison.Less, -max) : (RowComparison.GreaterOrEqual, -max))
+            : (comparison, comparison is RowComparison.Less or RowComparison.GreaterOrEqual ? ceiling : floor);
+    }
+
     /// <summary>Makes of the comparison of texts that databases translate the one that orders them alike in memory.</summary>
     private sealed class Ordinal : ExpressionVisitor
     {
@@ -192,6 +204,11 @@ public sealed class RowQueryPlan<TRow>
             }
 
             var parsed = ColumnText<TValue>.Parse(value) ?? throw new RowQueryException(field, $"'{value}' is no {typeof(TValue).Name}.");
+            if (parsed is decimal number && column?.Scale is { } scale)
+            {
+                (comparison, parsed) = AtScale(comparison, number, scale);
+            }
+
             Expression given = Expression.Field(Expression.Constant(new Parameter { Value = (TValue)parsed }), nameof(Parameter.Value));
             Expression left = member;
             if (typeof(TValue) == typeof(string) && comparison != RowComparison.Equal)
