@@ -1,9 +1,8 @@
 using System.Net.ServerSentEvents;
-using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Orleans.EventSourced.Core.Log;
+using Microsoft.Extensions.Logging;
 
 namespace Orleans.EventSourced.AspNetCore;
 
@@ -12,7 +11,7 @@ namespace Orleans.EventSourced.AspNetCore;
 /// themselves, go on behind it. A <c>heartbeat</c> without id and data, which
 /// browsers pass over, comes at once, and whenever nothing else did for 15 s.
 /// </summary>
-internal static class Feed
+internal static partial class Feed
 {
     /// <summary>The most feeds of one process at a time.</summary>
     public const int MaxFeeds = 1_000;
@@ -46,37 +45,43 @@ internal static class Feed
         });
         var stop = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, http.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         http.Response.RegisterForDispose(stop);
-        return TypedResults.ServerSentEvents(WithHeartbeatsAsync(items(stop.Token), http.RequestServices.GetRequiredService<TimeProvider>(), stop.Token));
+        var logger = http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Orleans.EventSourced.AspNetCore.Feed");
+        return TypedResults.ServerSentEvents(WithHeartbeatsAsync(items(stop.Token), http.RequestServices.GetRequiredService<TimeProvider>(), logger, stop));
     }
 
-    private static async IAsyncEnumerable<SseItem<T?>> WithHeartbeatsAsync<T>(IAsyncEnumerable<SseItem<T?>> items, TimeProvider time, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<SseItem<T?>> WithHeartbeatsAsync<T>(IAsyncEnumerable<SseItem<T?>> items, TimeProvider time, ILogger logger, CancellationTokenSource stop)
         where T : class
     {
-        var enumerator = items.GetAsyncEnumerator(cancellationToken);
+        var enumerator = items.GetAsyncEnumerator(stop.Token);
         await using (enumerator)
         {
             yield return new SseItem<T?>(null, "heartbeat");
-            for (var next = enumerator.MoveNextAsync().AsTask(); ;)
+            var next = enumerator.MoveNextAsync().AsTask();
+            try
             {
-                switch (await HasNextAsync(next, time))
+                while (await HasNextAsync(next, time, logger) is var hasNext and not false)
                 {
-                    case null:
+                    if (hasNext is null)
+                    {
                         yield return new SseItem<T?>(null, "heartbeat");
-                        break;
-                    case true:
-                        yield return enumerator.Current;
-                        next = enumerator.MoveNextAsync().AsTask();
-                        break;
-                    default:
-                        // The client comes again behind the last id that it has.
-                        yield break;
+                        continue;
+                    }
+
+                    yield return enumerator.Current;
+                    next = enumerator.MoveNextAsync().AsTask();
                 }
+            }
+            finally
+            {
+                // Where an item could not be written the next one is still awaited, and until that has ended the items cannot be disposed of.
+                await stop.CancelAsync();
+                await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
-    /// <summary>Null: nothing happened for a while. False: the node stops, the client went, or the log does not answer.</summary>
-    private static async Task<bool?> HasNextAsync(Task<bool> next, TimeProvider time)
+    /// <summary>Null: nothing happened for a while. False: the node stops, the client went, or something does not answer; the client comes again behind the last id that it has.</summary>
+    private static async Task<bool?> HasNextAsync(Task<bool> next, TimeProvider time, ILogger logger)
     {
         try
         {
@@ -86,9 +91,18 @@ internal static class Feed
         {
             return null;
         }
-        catch (Exception e) when (e is OperationCanceledException or LogUnavailableException)
+        catch (OperationCanceledException)
         {
             return false;
         }
+        catch (Exception e)
+        {
+            // The answer has begun: nothing else can be said to the client.
+            LogEnded(logger, e);
+            return false;
+        }
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A feed ended before its client did")]
+    private static partial void LogEnded(ILogger logger, Exception exception);
 }

@@ -1,10 +1,14 @@
 using System.Globalization;
 using System.Net.ServerSentEvents;
+using System.Security.Cryptography;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Projections;
 using Orleans.EventSourced.Queries;
@@ -64,7 +68,7 @@ public static class ViewEndpoints
                 return Results.Ok(Shown(row));
             }
 
-            http.Response.Headers.ETag = $"\"{row.Position.ToString(CultureInfo.InvariantCulture)}\"";
+            http.Response.Headers.ETag = Tag(Shown(row), http.RequestServices.GetRequiredService<IOptions<JsonOptions>>().Value.SerializerOptions);
             return http.Request.Headers.IfNoneMatch == http.Response.Headers.ETag ? Results.StatusCode(StatusCodes.Status304NotModified) : Results.Ok(Shown(row));
         });
     }
@@ -95,6 +99,10 @@ public static class ViewEndpoints
             yield return new SseItem<object?>(new ViewCursorAnswer(page.Next), page.IsReset ? "reset" : "begin") { EventId = page.Next };
         }
     }
+
+    /// <summary>The tag of a row: its position, and a hash of what is answered. A view that was made anew may hold another row at the same position.</summary>
+    internal static string Tag(ViewRowAnswer row, JsonSerializerOptions json) =>
+        string.Create(CultureInfo.InvariantCulture, $"\"{row.Position}-{Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(row, json)).AsSpan(0, 8))}\"");
 
     private static ViewRowAnswer Shown(ViewRow row) => new(row.Key, row.Position, row.Row, row.IsPending);
 

@@ -58,6 +58,9 @@ public readonly record struct RowCursor(int Table, LogPosition Position)
 public sealed record RowChanges<TRow>(RowCursor Next, IReadOnlyList<RowChange<TRow>> Changes, bool IsReset)
     where TRow : class
 {
+    /// <summary>Everything up to it is in the rows: less than <see cref="Next"/> where the reader was told more, by a node that was further or before a row was parked.</summary>
+    public LogPosition Reflects { get; init; } = Next.Position;
+
     /// <summary>What a table of a store comes to.</summary>
     /// <param name="after">Where the reader stands; null: it begins, at the end.</param>
     /// <param name="table">The table that is read: <see cref="RowCursor.TableOf"/>.</param>
@@ -76,7 +79,7 @@ public sealed record RowChanges<TRow>(RowCursor Next, IReadOnlyList<RowChange<TR
 
         if (from.Table == table && reflects <= from.Position)
         {
-            return new RowChanges<TRow>(from, [], IsReset: false);
+            return new RowChanges<TRow>(from, [], IsReset: false) { Reflects = reflects };
         }
 
         List<RowChange<TRow>> changes = [.. (await read(from.Table == 0 ? LogPosition.Start : from.Position).ConfigureAwait(false)).OrderBy(c => c.Position).Take(limit)];

@@ -68,7 +68,7 @@ public sealed class RowQueryPlan<TRow>
         return ordered.Take(Limit + 1);
     }
 
-    /// <summary>The same of rows in memory. Text is ordered by its UTF-16 units, as the databases order its bytes, whatever the culture.</summary>
+    /// <summary>The same of rows in memory. Text is ordered by its code points, as the databases order its bytes, whatever the culture.</summary>
     public List<KeyedRow<TRow>> Over(IEnumerable<KeyedRow<TRow>> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -105,7 +105,7 @@ public sealed class RowQueryPlan<TRow>
 
     private int Compare(KeyedRow<TRow> a, KeyedRow<TRow> b)
     {
-        var order = _sort?.Compare(a, b) is { } byColumn and not 0 ? byColumn : string.CompareOrdinal(a.Key, b.Key);
+        var order = _sort?.Compare(a, b) is { } byColumn and not 0 ? byColumn : TextOrder.Compare(a.Key, b.Key);
         return _descending ? -order : order;
     }
 
@@ -115,13 +115,13 @@ public sealed class RowQueryPlan<TRow>
     {
         var operands = new Dictionary<string, Operand>(StringComparer.Ordinal)
         {
-            [RowKeyName] = new Operand<string>(Expression.Property(Keyed, nameof(KeyedRow<>.Key)), isSortable: true),
+            [RowKeyName] = new Operand<string>(Expression.Property(Keyed, nameof(KeyedRow<>.Key)), null),
         };
         foreach (var column in ViewColumn.Of(typeof(TRow)).Where(c => c.IsIndexed))
         {
             var type = Nullable.GetUnderlyingType(column.Property.PropertyType) ?? column.Property.PropertyType;
             var member = Expression.Property(Expression.Property(Keyed, nameof(KeyedRow<>.Row)), column.Property);
-            operands.Add(column.Name, (Operand)Activator.CreateInstance(typeof(Operand<>).MakeGenericType(typeof(TRow), type), member, !column.IsNullable && type != typeof(bool))!);
+            operands.Add(column.Name, (Operand)Activator.CreateInstance(typeof(Operand<>).MakeGenericType(typeof(TRow), type), member, column)!);
         }
 
         return operands;
@@ -156,12 +156,24 @@ public sealed class RowQueryPlan<TRow>
         }
     }
 
+    /// <summary>A comparison that the same values with so many decimals meet, and whose own value is one that every table keeps.</summary>
+    private static (RowComparison Comparison, decimal Value) AtScale(RowComparison comparison, decimal value, int scale)
+    {
+        var max = ViewColumn.MaxDecimal(scale);
+        var (none, isUpper) = ((RowComparison.Greater, max), comparison is RowComparison.Less or RowComparison.LessOrEqual);
+        var (floor, ceiling) = (decimal.Round(value, scale, MidpointRounding.ToNegativeInfinity), decimal.Round(value, scale, MidpointRounding.ToPositiveInfinity));
+        return comparison == RowComparison.Equal && (floor != value || Math.Abs(value) > max) ? none
+            : value > max ? (isUpper ? (RowComparison.LessOrEqual, max) : none)
+            : value < -max ? (isUpper ? (RowComparison.Less, -max) : (RowComparison.GreaterOrEqual, -max))
+            : (comparison, comparison is RowComparison.Less or RowComparison.GreaterOrEqual ? ceiling : floor);
+    }
+
     /// <summary>Makes of the comparison of texts that databases translate the one that orders them alike in memory.</summary>
     private sealed class Ordinal : ExpressionVisitor
     {
         protected override Expression VisitMethodCall(MethodCallExpression node) =>
             node.Method.DeclaringType == typeof(string) && node.Method.Name == nameof(string.Compare)
-                ? Expression.Call(typeof(string), nameof(string.CompareOrdinal), null, [.. node.Arguments])
+                ? Expression.Call(typeof(TextOrder), nameof(TextOrder.Compare), null, [.. node.Arguments])
                 : base.VisitMethodCall(node);
     }
 
@@ -179,7 +191,7 @@ public sealed class RowQueryPlan<TRow>
         public abstract string Text(KeyedRow<TRow> row);
     }
 
-    private sealed class Operand<TValue>(MemberExpression member, bool isSortable) : Operand(isSortable)
+    private sealed class Operand<TValue>(MemberExpression member, ViewColumn? column) : Operand(column is not { IsNullable: true } && typeof(TValue) != typeof(bool))
     {
         private static readonly MethodInfo CompareText = typeof(string).GetMethod(nameof(string.Compare), [typeof(string), typeof(string)])!;
         private readonly Lazy<Func<KeyedRow<TRow>, TValue>> _value = new(() => Expression.Lambda<Func<KeyedRow<TRow>, TValue>>(member, Keyed).Compile());
@@ -192,6 +204,11 @@ public sealed class RowQueryPlan<TRow>
             }
 
             var parsed = ColumnText<TValue>.Parse(value) ?? throw new RowQueryException(field, $"'{value}' is no {typeof(TValue).Name}.");
+            if (parsed is decimal number && column?.Scale is { } scale)
+            {
+                (comparison, parsed) = AtScale(comparison, number, scale);
+            }
+
             Expression given = Expression.Field(Expression.Constant(new Parameter { Value = (TValue)parsed }), nameof(Parameter.Value));
             Expression left = member;
             if (typeof(TValue) == typeof(string) && comparison != RowComparison.Equal)
@@ -203,7 +220,7 @@ public sealed class RowQueryPlan<TRow>
                 given = Expression.Convert(given, member.Type);
             }
 
-            return comparison switch
+            var compared = comparison switch
             {
                 RowComparison.Equal => Expression.Equal(left, given),
                 RowComparison.Less => Expression.LessThan(left, given),
@@ -212,6 +229,9 @@ public sealed class RowQueryPlan<TRow>
                 RowComparison.GreaterOrEqual => Expression.GreaterThanOrEqual(left, given),
                 _ => throw new RowQueryException(field, $"'{comparison}' is no comparison."),
             };
+
+            // A text of a database that is null meets no comparison by itself; one in memory would come before all others.
+            return left is MethodCallExpression && column is { IsNullable: true } ? Expression.AndAlso(Expression.NotEqual(member, Expression.Constant(null, typeof(string))), compared) : compared;
         }
 
         public override IOrderedQueryable<KeyedRow<TRow>> Order(IQueryable<KeyedRow<TRow>> rows, bool descending)
@@ -221,7 +241,7 @@ public sealed class RowQueryPlan<TRow>
         }
 
         public override int Compare(KeyedRow<TRow> a, KeyedRow<TRow> b) =>
-            (_value.Value(a), _value.Value(b)) is (string x, string y) ? string.CompareOrdinal(x, y) : Comparer<TValue>.Default.Compare(_value.Value(a), _value.Value(b));
+            (_value.Value(a), _value.Value(b)) is (string x, string y) ? TextOrder.Compare(x, y) : Comparer<TValue>.Default.Compare(_value.Value(a), _value.Value(b));
 
         public override string Text(KeyedRow<TRow> row) => ColumnText<TValue>.Of(_value.Value(row));
 

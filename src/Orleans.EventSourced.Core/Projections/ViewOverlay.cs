@@ -121,7 +121,7 @@ public sealed class ViewOverlay<TRow>
             foreach (var step in steps.Where(s => s.Key == key && s.Recorded.Position > reflects))
             {
                 var before = folded?.Row;
-                var after = ViewFoldException.Guard(step.Recorded, () => step.Apply(before), key);
+                var after = ViewFoldException.Guard(step.Recorded, () => new RowChange<TRow>(key, step.Apply(before), step.Recorded.Position).Row, key);
                 folded = after is null ? null : new KeyedRow<TRow> { Key = key, Position = step.Recorded.Position.Value, Row = after };
                 isPending = true;
             }

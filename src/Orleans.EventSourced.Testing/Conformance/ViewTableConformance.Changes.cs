@@ -43,6 +43,8 @@ public abstract partial class ViewTableConformance
         var second = await reader.ReadChangesAsync(first.Next, 2, Token);
         Assert.Equal(all.Changes, first.Changes.Concat(second.Changes));
         Assert.Empty((await reader.ReadChangesAsync(second.Next, 2, Token)).Changes);
+        var told = await reader.ReadChangesAsync(new(First, new(7)), 2, Token);
+        Assert.Equal((new RowCursor(First, new(7)), 6L), (told.Next, told.Reflects.Value));
         Assert.Equal(new RowCursor(First, new(6)), (await reader.ReadChangesAsync(second.Next, 2, Token)).Next);
 
         // What is changed again comes at its new position alone, and a row that is there again is no deleted one.

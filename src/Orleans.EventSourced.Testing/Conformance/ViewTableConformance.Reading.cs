@@ -58,6 +58,34 @@ public abstract partial class ViewTableConformance
             [.. (await reader.QueryAsync(new RowQueryPlan<EveryColumn>(new RowQuery { Filters = [new RowFilter(column, comparison, value)] }), Token)).Rows.Select(r => r.Key)];
     }
 
+    [Theory]
+    [InlineData("-0.60", "3", "4")]
+    [InlineData("-0.600", "3", "4")]
+    [InlineData("-0.601", "", "3")]
+    [InlineData("-0.599", "", "4")]
+    [InlineData("-0.6000000000000000000000000001", "", "3")]
+    [InlineData("92233720368547758.07", "", "10")]
+    [InlineData("92233720368547758.071", "", "10")]
+    [InlineData("99999999999999999999", "", "10")]
+    [InlineData("79228162514264337593543950335", "", "10")]
+    [InlineData("-92233720368547758.07", "", "0")]
+    [InlineData("-99999999999999999999", "", "0")]
+    [InlineData("-79228162514264337593543950335", "", "0")]
+    public async Task a_decimal_is_compared_with_any_other_whatever_its_decimals_and_its_size(string value, string equal, string upTo)
+    {
+        // Row i has i / 2 - 2.10; up to this many are not greater.
+        var reader = await ManyAsync();
+        var (same, notGreater) = (equal.Length == 0 ? 0 : 1, int.Parse(upTo, CultureInfo.InvariantCulture));
+        Assert.Equal(equal.Length == 0 ? [] : [Key(int.Parse(equal, CultureInfo.InvariantCulture))], await KeysAsync(RowComparison.Equal));
+        Assert.Equal(Enumerable.Range(0, notGreater).Select(Key), await KeysAsync(RowComparison.LessOrEqual));
+        Assert.Equal(Enumerable.Range(0, notGreater - same).Select(Key), await KeysAsync(RowComparison.Less));
+        Assert.Equal(Enumerable.Range(notGreater, 10 - notGreater).Select(Key), await KeysAsync(RowComparison.Greater));
+        Assert.Equal(Enumerable.Range(notGreater - same, 10 - notGreater + same).Select(Key), await KeysAsync(RowComparison.GreaterOrEqual));
+
+        async Task<string[]> KeysAsync(RowComparison comparison) =>
+            [.. (await reader.QueryAsync(new RowQueryPlan<EveryColumn>(new RowQuery { Filters = [new RowFilter("money", comparison, value)] }), Token)).Rows.Select(r => r.Key)];
+    }
+
     [Fact]
     public async Task filters_hold_together_and_a_flag_is_one()
     {

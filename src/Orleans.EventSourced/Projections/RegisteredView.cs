@@ -128,9 +128,11 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
 
     public override async Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor? after, int limit)
     {
-        var (next, changes, isReset) = await _reader.ReadChangesAsync(after, limit, CancellationToken.None).ConfigureAwait(false);
-        var shown = changes.Select(c => new ViewChange(c.Key, c.Position.Value, (next with { Position = c.Position }).ToString(), c.Row));
-        return new ViewAnswer<ViewChanges>(new ViewChanges(next.ToString(), [.. shown], isReset), next.Position.Value);
+        // A cursor that the log never reached, or reached before it went back, is not of these rows.
+        var isBeyond = after is { } from && tail.Head < from.Position && (await tail.ReadHeadAsync(CancellationToken.None).ConfigureAwait(false)).Position < from.Position;
+        var read = await _reader.ReadChangesAsync(isBeyond ? null : after, limit, CancellationToken.None).ConfigureAwait(false);
+        var shown = read.Changes.Select(c => new ViewChange(c.Key, c.Position.Value, (read.Next with { Position = c.Position }).ToString(), c.Row));
+        return new ViewAnswer<ViewChanges>(new ViewChanges(read.Next.ToString(), [.. shown], read.IsReset || isBeyond), read.Reflects.Value);
     }
 
     public override async Task<IReadOnlyList<ParkedEvent>> ReadParkedAsync(ViewRole role, CancellationToken cancellationToken)

@@ -52,7 +52,7 @@ public sealed record ViewRows([property: Id(0)] IReadOnlyList<ViewRow> Rows, [pr
 /// <summary>What changed in a view behind a cursor.</summary>
 /// <param name="Next">The cursor to read on from.</param>
 /// <param name="Changes">The rows, by position.</param>
-/// <param name="IsReset">The view was made anew meanwhile, and any row may differ: read it anew, and the changes from <paramref name="Next"/> on.</param>
+/// <param name="IsReset">The view was made anew meanwhile, or the log does not reach the cursor, and any row may differ: read it anew, and the changes from <paramref name="Next"/> on.</param>
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ViewChanges")]
 public sealed record ViewChanges([property: Id(0)] string Next, [property: Id(1)] IReadOnlyList<ViewChange> Changes, [property: Id(2)] bool IsReset);
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Orleans.EventSourced.AspNetCore;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Xunit;
 
@@ -237,6 +238,17 @@ public sealed class FineApiTests(FineApi api) : IClassFixture<FineApi>
         using var request = new HttpRequestMessage(HttpMethod.Get, "/views/fine_summary/tagged");
         request.Headers.IfNoneMatch.Add(row.Headers.ETag!);
         Assert.Equal(HttpStatusCode.NotModified, (await _host.Http.SendAsync(request)).StatusCode);
+    }
+
+    [Fact]
+    public void rows_of_one_position_that_differ_have_different_etags()
+    {
+        var (one, other) = (new ViewRowAnswer("a", 7, new { Paid = 1 }, false), new ViewRowAnswer("a", 7, new { Paid = 2 }, false));
+        Assert.StartsWith("\"7-", Tag(one), StringComparison.Ordinal);
+        Assert.Equal(Tag(one), Tag(one with { Row = new { Paid = 1 } }));
+        Assert.NotEqual(Tag(one), Tag(other));
+
+        static string Tag(ViewRowAnswer row) => ViewEndpoints.Tag(row, JsonSerializerOptions.Web);
     }
 
     [Theory]

@@ -49,6 +49,11 @@ public sealed class ViewFeedTests(PostgresFixture postgres) : IDisposable
         Assert.Equal(11, view.Count);
         Assert.Equal(view, _rows.ToDictionary(r => r.Key, r => r.Value.GetRawText()));
 
+        // A cursor that this log never gave: by no waiting would the rows come to it.
+        _lastId = "10001-1000000";
+        await FollowAsync(next, () => _names[^1] == "reset");
+        Assert.NotEqual("10001-1000000", _lastId);
+
         foreach (var bad in (string[])["/views/open_cases?since=yesterday", "/views/open_cases?limit=3"])
         {
             Assert.Equal(HttpStatusCode.BadRequest, await StatusAsync(next, bad));

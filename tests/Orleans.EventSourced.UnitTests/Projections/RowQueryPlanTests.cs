@@ -79,7 +79,41 @@ public sealed class RowQueryPlanTests
         Assert.Equal("after", Assert.Throws<RowQueryException>(() => Run(new RowQuery { SortBy = "weight", After = other })).Field);
     }
 
+    [Fact]
+    public void in_memory_too_text_is_ordered_by_its_code_points()
+    {
+        // As UTF-16, what lies beyond U+FFFF would come before U+E000.
+        string[] ordered = ["", "a", "ab", "a\uD7FF", "\uE000", "\uFF61", "\uFF61a", "\U0001F600", "\U0001F601"];
+        var rows = ordered.Reverse().Select(t => new KeyedRow<Parcel> { Key = $"k{t}", Position = 1, Row = _rows[0].Row with { City = t } }).ToList();
+        foreach (var sort in (string?[])[null, "city"])
+        {
+            Assert.Equal(ordered, Cities(new RowQuery { SortBy = sort }));
+            Assert.Equal(ordered.Reverse(), Cities(new RowQuery { SortBy = sort, Descending = true }));
+        }
+
+        Assert.Equal(ordered[^2..], Cities(new RowQuery { Filters = [new RowFilter("city", RowComparison.Greater, "\uFF61a")] }));
+        Assert.Equal(ordered[..^2], Cities(new RowQuery { Filters = [new RowFilter("key", RowComparison.Less, "k\U0001F600")] }));
+
+        IEnumerable<string> Cities(RowQuery query) => new RowQueryPlan<Parcel>(query).Over((IEnumerable<KeyedRow<Parcel>>)rows).Select(r => r.Row.City);
+    }
+
+    [Theory]
+    [InlineData(RowComparison.Equal, "b")]
+    [InlineData(RowComparison.Less, "a")]
+    [InlineData(RowComparison.LessOrEqual, "a,b")]
+    [InlineData(RowComparison.Greater, "c")]
+    [InlineData(RowComparison.GreaterOrEqual, "b,c")]
+    public void in_memory_too_a_text_that_is_null_meets_no_comparison(RowComparison comparison, string expected)
+    {
+        var plan = new RowQueryPlan<Named>(new RowQuery { Filters = [new RowFilter("name", comparison, "b")] });
+        IEnumerable<KeyedRow<Named>> rows = ((string?[])[null, "a", "b", "c"]).Select((n, i) => new KeyedRow<Named> { Key = $"{i}", Position = 1, Row = new Named(n) });
+        Assert.Equal(expected, string.Join(',', plan.Over(rows).Select(r => r.Row.Name)));
+    }
+
     private List<KeyedRow<Parcel>> Run(RowQuery query) => [.. new RowQueryPlan<Parcel>(query).Over(_rows.AsQueryable())];
+
+    [View("named")]
+    internal sealed record Named([property: Indexed] string? Name);
 
     [View("parcel")]
     internal sealed record Parcel(

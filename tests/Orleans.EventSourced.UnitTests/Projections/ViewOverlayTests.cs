@@ -112,6 +112,23 @@ public sealed class ViewOverlayTests
     }
 
     [Fact]
+    public async Task what_is_on_top_has_the_form_that_the_table_will_keep_and_is_not_shown_where_no_table_keeps_it()
+    {
+        await _bank.AppendAsync("a", new Opened("x"), new Deposited(2));
+        await _bank.AppendAsync("b", new Opened("x"), new Deposited(1));
+        var projection = Projection.Of<EighthRow, AccountEvent>();
+        var table = new InMemoryViewTable<EighthRow>();
+        var overlay = new ViewOverlay<EighthRow>(projection, table, table, _bank.Tail(), 1);
+        var (kept, refused) = (await ReadAsync("a"), await ReadAsync("b"));
+        await _bank.Runner(projection, table).StepAsync(default);
+        Assert.Equal((table.Rows["a"].Row, true), (kept.Row!.Row, kept.IsPending));
+        Assert.Equal((null, false), (refused.Row, refused.IsPending));
+
+        async Task<OverlaidRow<EighthRow>> ReadAsync(string account) =>
+            (await overlay.ReadAsync(account, _ => Task.FromResult<IReadOnlyList<OwnEvents>>([new(new StreamId("account", account), new(1), new(2))]), default))!;
+    }
+
+    [Fact]
     public async Task the_events_that_a_row_lacks_are_found_far_before_the_own_one_and_too_many_are_refused()
     {
         await _bank.AppendAsync("a", new Opened("x"));
