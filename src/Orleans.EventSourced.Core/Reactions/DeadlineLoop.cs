@@ -83,9 +83,9 @@ public sealed partial class DeadlineLoop
                 await OneAsync(cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
         {
-            // Its end.
+            // Its end; what did not answer any more concerns whoever goes on.
         }
     }
 

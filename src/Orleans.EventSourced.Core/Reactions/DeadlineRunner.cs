@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Text;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 
@@ -191,7 +190,7 @@ public sealed class DeadlineRunner<TRow>
 
     /// <summary>The order of the pages: stores compare keys by their bytes.</summary>
     private static int Compare((DateTimeOffset DueAt, string Key) one, (DateTimeOffset DueAt, string Key) other) =>
-        one.DueAt.CompareTo(other.DueAt) is var byTime and not 0 ? byTime : Encoding.UTF8.GetBytes(one.Key).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(other.Key));
+        one.DueAt.CompareTo(other.DueAt) is var byTime and not 0 ? byTime : TextOrder.Compare(one.Key, other.Key);
 
     private sealed class Rest(DateTimeOffset dueAt, LogPosition position, TimeSpan length, string? fault)
     {
