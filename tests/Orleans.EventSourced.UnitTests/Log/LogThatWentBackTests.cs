@@ -59,6 +59,9 @@ public sealed class LogThatWentBackTests
         var loop = new ReactionLoop(reaction, new InMemoryReactionStore(), _tail, new ReactionOptions(), TimeProvider.System, NullLogger.Instance);
         using var stop = new CancellationTokenSource();
         var run = loop.RunAsync(stop.Token);
+
+        // Its checkpoint is behind the event that concerns it, and stays there while others pass.
+        await SeeAsync(loop, s => s is { State: ReactionState.Live, Position.Value: 1 });
         for (var i = 0; i < 5; i++)
         {
             await AppendAsync("sky", new WeatherChanged(), "weather", _primary);
