@@ -249,15 +249,18 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
         ViewId[] views = [new("fine_summary", 1), new("open_cases", 1), new("article_totals", 1), new("officer_month", 1)];
         using var enough = new CancellationTokenSource();
         var load = Task.Run(() => IssueAsync(node.Grains, enough.Token));
+
+        // In PostgreSQL the numbers of tables that were dropped stay used.
+        var number = eventlog is null ? 2 : 3;
         foreach (var view in views)
         {
-            Assert.Equal(2, (await rebuild.BeginAsync(view, "to see whether it comes to the same", "ops", CancellationToken.None))!.Number);
+            Assert.Equal(number, (await rebuild.BeginAsync(view, "to see whether it comes to the same", "ops", CancellationToken.None))!.Number);
         }
 
         await Eventually.Async("the new tables are near the head", async () => (await rebuild.ListAsync(CancellationToken.None)).Count(r => r is { Behind: < 2_000, Fault: null }) == views.Length, seconds: 180);
         foreach (var view in views)
         {
-            Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(30), CancellationToken.None));
+            Assert.Equal(new SwitchOutcome.Switched(number), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(30), CancellationToken.None));
         }
 
         await enough.CancelAsync();
