@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using Npgsql;
 using Orleans.Configuration;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Sqlite;
 
@@ -43,6 +44,10 @@ internal abstract record Store
     /// <summary>Registers the log, and what a silo needs to find its cluster.</summary>
     public abstract void Configure(ISiloBuilder silo, ClusterSettings cluster);
 
+    /// <summary>Opens log and views for a verb that only reads, beside a node that may be running; what is not there is not made.</summary>
+    /// <exception cref="LogException">There is no log, or it may not be used.</exception>
+    public abstract (IEventLog Log, IViewStore? Views) OpenToRead();
+
     private static string FileOf(SqliteConnectionStringBuilder given) => given switch
     {
         { Mode: SqliteOpenMode.Memory } or { DataSource: ":memory:" } => throw Fault(LogName, "names a database in memory, which every connection would have for itself; name a file."),
@@ -81,6 +86,12 @@ internal abstract record Store
         public override async Task<string> PrepareAsync(CancellationToken cancellationToken) =>
             $"SQLite file {System.IO.Path.GetFullPath(Path)}, {await SqliteSchema.PrepareAsync(new SqliteOptions { Path = Path }, cancellationToken)}";
 
+        public override (IEventLog Log, IViewStore? Views) OpenToRead()
+        {
+            var options = new SqliteOptions { Path = Path, ReadOnly = true };
+            return (new SqliteEventLog(options, TimeProvider.System), SqliteViewStore.Exists(options) ? new SqliteViewStore(options, TimeProvider.System) : null);
+        }
+
         public override void Configure(ISiloBuilder silo, ClusterSettings cluster)
         {
             silo.UseLocalhostClustering(cluster.SiloPort, cluster.GatewayPort, serviceId: cluster.ServiceId, clusterId: cluster.ClusterId);
@@ -104,6 +115,8 @@ internal abstract record Store
             var warning = durability.Warning is { } text ? $". WARNING: {text}" : "";
             return $"{durability.Description}, database {connection.Database} at {connection.Host}:{connection.Port}{warning}";
         }
+
+        public override (IEventLog Log, IViewStore? Views) OpenToRead() => (new PostgresEventLog(Options), new PostgresViewStore(Options));
 
         public override void Configure(ISiloBuilder silo, ClusterSettings cluster)
         {

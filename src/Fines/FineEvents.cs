@@ -7,7 +7,7 @@ namespace Fines;
 /// <summary>What happened to a traffic fine.</summary>
 /// <param name="OccurredAt">When it happened in the city, which is not when the log recorded it.</param>
 [GenerateSerializer, Immutable, Alias("Fines.FineEvent")]
-public abstract record FineEvent([property: Id(0)] DateTimeOffset OccurredAt);
+public abstract record FineEvent([property: Id(0)] DateTimeOffset OccurredAt) : IBusinessEvent;
 
 /// <summary>The fine was made out.</summary>
 /// <param name="OccurredAt">When it was.</param>

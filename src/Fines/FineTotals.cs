@@ -1,3 +1,5 @@
+using Fines.Views;
+
 namespace Fines;
 
 /// <summary>
@@ -92,4 +94,43 @@ public sealed class FineTotals
 /// <param name="Settled">How many fines have nothing to be paid any more.</param>
 /// <param name="Overpaid">How many of these were paid too much.</param>
 /// <param name="OverpaidSum">By how much, together.</param>
-public sealed record FineBalance(decimal Due, decimal Paid, decimal Outstanding, int Open, int Settled, int Overpaid, decimal OverpaidSum);
+public sealed record FineBalance(decimal Due, decimal Paid, decimal Outstanding, int Open, int Settled, int Overpaid, decimal OverpaidSum)
+{
+    /// <summary>What the rows of a view come to.</summary>
+    public static FineBalance Of(IEnumerable<FineSummary> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return rows.Aggregate(new FineBalance(0, 0, 0, 0, 0, 0, 0), (sum, row) => new FineBalance(
+            sum.Due + row.Due,
+            sum.Paid + row.Paid,
+            sum.Outstanding + Math.Max(row.Outstanding, 0),
+            sum.Open + (row.Settled ? 0 : 1),
+            sum.Settled + (row.Settled ? 1 : 0),
+            sum.Overpaid + (row.Outstanding < 0 ? 1 : 0),
+            sum.OverpaidSum + Math.Max(-row.Outstanding, 0)));
+    }
+
+    /// <summary>The same of rows that are totals already.</summary>
+    public static FineBalance Of(IEnumerable<ArticleTotals> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return rows.Aggregate(new FineBalance(0, 0, 0, 0, 0, 0, 0), (sum, row) => new FineBalance(
+            sum.Due + row.Due, sum.Paid + row.Paid, sum.Outstanding + row.Outstanding, sum.Open + row.Open, sum.Settled + row.Settled, sum.Overpaid + row.Overpaid, sum.OverpaidSum + row.OverpaidSum));
+    }
+
+    /// <summary>The same of rows that are totals already.</summary>
+    public static FineBalance Of(IEnumerable<OfficerMonth> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        return rows.Aggregate(new FineBalance(0, 0, 0, 0, 0, 0, 0), (sum, row) => new FineBalance(
+            sum.Due + row.Due, sum.Paid + row.Paid, sum.Outstanding + row.Outstanding, sum.Open + row.Open, sum.Settled + row.Settled, sum.Overpaid + row.Overpaid, sum.OverpaidSum + row.OverpaidSum));
+    }
+
+    /// <summary>What this one has more than another.</summary>
+    public FineBalance Minus(FineBalance other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return new FineBalance(
+            Due - other.Due, Paid - other.Paid, Outstanding - other.Outstanding, Open - other.Open, Settled - other.Settled, Overpaid - other.Overpaid, OverpaidSum - other.OverpaidSum);
+    }
+}

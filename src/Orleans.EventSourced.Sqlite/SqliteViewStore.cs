@@ -29,6 +29,13 @@ public sealed class SqliteViewStore : IViewStore, IAsyncDisposable
         (_file, _options, _time) = (file, options, time);
     }
 
+    /// <summary>Whether the file of views is there; opened, it would be made.</summary>
+    public static bool Exists(SqliteOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return File.Exists(options.ViewsPath);
+    }
+
     /// <inheritdoc/>
     public IViewTable<TRow> Table<TRow>(ViewRole role = ViewRole.Live)
         where TRow : class => new SqliteViewTable<TRow>(EditionsOf<TRow>(), role);

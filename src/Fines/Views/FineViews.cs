@@ -7,13 +7,22 @@ namespace Fines.Views;
 /// <summary>The views of the example.</summary>
 public static class FineViews
 {
+    /// <summary>View <c>fine_summary</c>.</summary>
+    public static Projection<FineSummary> Summary { get; } = Projection.Of<FineSummary, FineEvent>();
+
+    /// <summary>View <c>article_totals</c>.</summary>
+    public static Projection<ArticleTotals> Articles { get; } = Projection.Of<ArticleTotals, FineEvent, FineAccount>(FineViewsJson.Default.Options);
+
+    /// <summary>View <c>officer_month</c>.</summary>
+    public static Projection<OfficerMonth> Officers { get; } = Projection.Of<OfficerMonth, FineEvent, FineAccount>(FineViewsJson.Default.Options);
+
     /// <summary>Adds all of them to a silo.</summary>
     /// <param name="silo">The silo builder.</param>
     /// <param name="slices">Into how many shares the rows of each are divided.</param>
     public static ISiloBuilder AddFineViews(this ISiloBuilder silo, int slices = 1) => silo
-        .AddView(Projection.Of<FineSummary, FineEvent>(), slices)
-        .AddView(Projection.Of<ArticleTotals, FineEvent, FineAccount>(FineViewsJson.Default.Options), slices)
-        .AddView(Projection.Of<OfficerMonth, FineEvent, FineAccount>(FineViewsJson.Default.Options), slices)
+        .AddView(Summary, slices)
+        .AddView(Articles, slices)
+        .AddView(Officers, slices)
         .AddView(Projection.Of<OpenCase, FineEvent, OpenCase.Case>(FineViewsJson.Default.Options), slices)
         .AddView(Projection.Of<PenaltyDue, FineEvent, PenaltyDue.Matter>(FineViewsJson.Default.Options), slices);
 }

@@ -82,9 +82,14 @@ internal sealed record EighthRow([property: Scale(2)] decimal Eighths, DateTimeO
 }
 
 /// <summary>A log of accounts, and what the views of it must hold, folded without any projection.</summary>
-internal sealed class Bank
+internal sealed class Bank(InMemoryEventLog log)
 {
-    public InMemoryEventLog Log { get; } = new(TimeProvider.System);
+    public Bank()
+        : this(new InMemoryEventLog(TimeProvider.System))
+    {
+    }
+
+    public InMemoryEventLog Log { get; } = log;
 
     public JsonEventCodec Codec { get; } = new(new EventTypeMap.Builder().AddFamily<AccountEvent>(JsonSerializerOptions.Web).Add(typeof(WeatherChanged), JsonSerializerOptions.Web).Build());
 

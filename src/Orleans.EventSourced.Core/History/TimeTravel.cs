@@ -1,0 +1,203 @@
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Core.Snapshots;
+
+namespace Orleans.EventSourced.Core.History;
+
+/// <summary>
+/// The states that entities had: at a version, a position or a time, from the nearest snapshot on; what differs between two of them, and which event set each field. It only reads.
+/// Safe for concurrent use.
+/// </summary>
+/// <param name="log">The log.</param>
+/// <param name="snapshots">Where folds may begin; null: at the first event.</param>
+/// <param name="codec">What reads the events.</param>
+/// <param name="options">Limits; validated by whoever made them.</param>
+public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEventCodec codec, HistoryOptions options)
+{
+    private const int PageEvents = 1_000;
+    private const int MaxPageBytes = 4 * 1024 * 1024;
+
+    /// <summary>The state as it was then.</summary>
+    /// <param name="fold">The fold of the stream's type.</param>
+    /// <param name="stream">Whose state.</param>
+    /// <param name="at">When; null: as it is now.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="HistoryException">There is no such point in the stream, too many events would be folded (<see cref="HistoryOptions.MaxEventsAtOnce"/>), or the fold refuses one.</exception>
+    /// <exception cref="LogException">The log could not answer, or has an event of a type that this program does not know.</exception>
+    public async Task<StateReading> ReadAsync(EntityFold fold, StreamId stream, PointInTime? at, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(fold);
+        if (fold.Type != stream.Type)
+        {
+            throw new HistoryException(HistoryFault.NoSuchStream, $"The fold is of streams of type '{fold.Type}'; '{stream}' is none.");
+        }
+
+        if (at is PointInTime.AtBusiness(var business))
+        {
+            return await FoldAsync(fold, Start(fold, stream), new StreamVersion(int.MaxValue), business, cancellationToken).ConfigureAwait(false) is { Folded: > 0 } reading
+                ? reading
+                : throw await NotThereAsync(stream, $"had no event that happened at or before {business:O}", cancellationToken).ConfigureAwait(false);
+        }
+
+        var (version, isFinal) = await VersionAtAsync(stream, at, cancellationToken).ConfigureAwait(false);
+        var found = await FoldAsync(fold, await NearestAsync(fold, stream, version, cancellationToken).ConfigureAwait(false), version, null, cancellationToken).ConfigureAwait(false);
+        return version.Value is var wanted and not int.MaxValue && found.Version.Value < wanted ? throw NoSuchVersion(stream, wanted, found.Version)
+            : at is null && found.Version == StreamVersion.None ? throw NoSuchStream(stream)
+            : found with { IsFinal = isFinal };
+    }
+
+    /// <summary>For every field of the state, as it was then, the event that set its value. It folds the stream from its beginning.</summary>
+    /// <exception cref="HistoryException">As for <see cref="ReadAsync"/>; of a business time there is no blame.</exception>
+    /// <exception cref="LogException">As for <see cref="ReadAsync"/>.</exception>
+    public async Task<IReadOnlyList<BlamedField>> BlameAsync(EntityFold fold, StreamId stream, PointInTime? at, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(fold);
+        if (at is PointInTime.AtBusiness)
+        {
+            throw new HistoryException(HistoryFault.BadPoint, "Which event set a field is asked of a version, a position or a time of recording, not of a business time.");
+        }
+
+        var (version, _) = await VersionAtAsync(stream, at, cancellationToken).ConfigureAwait(false);
+        var blame = new Blame(fold.Show(fold.Initial));
+        var reached = await FoldAsync(fold, Start(fold, stream), version, null, cancellationToken, (recorded, state) => blame.Follow(recorded, fold.Show(state))).ConfigureAwait(false);
+        return version.Value is var wanted and not int.MaxValue && reached.Version.Value < wanted ? throw NoSuchVersion(stream, wanted, reached.Version)
+            : reached.Version == StreamVersion.None && at is null ? throw NoSuchStream(stream)
+            : blame.Fields;
+    }
+
+    /// <summary>What changed from one point to another, as a JSON Patch (RFC 6902) of the states' JSON; the points may be in any order.</summary>
+    /// <exception cref="HistoryException">As for <see cref="ReadAsync"/>.</exception>
+    /// <exception cref="LogException">As for <see cref="ReadAsync"/>.</exception>
+    public async Task<(StateReading From, StateReading To, IReadOnlyList<PatchOperation> Patch)> DiffAsync(EntityFold fold, StreamId stream, PointInTime from, PointInTime? to, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(from);
+        var (before, after) = (await ReadAsync(fold, stream, from, cancellationToken).ConfigureAwait(false), await ReadAsync(fold, stream, to, cancellationToken).ConfigureAwait(false));
+        return (before, after, StateDiff.Between(fold.Show(before.State), fold.Show(after.State)));
+    }
+
+    /// <summary>A page of a stream's events, as <see cref="StateCursor"/> walks them.</summary>
+    internal async Task<IReadOnlyList<RecordedEvent>> ReadPageAsync(StreamId stream, StreamVersion after, int most, CancellationToken cancellationToken) =>
+        (await log.ReadStreamsAsync([new StreamRead(stream, after, most, MaxPageBytes)], cancellationToken).ConfigureAwait(false))[0];
+
+    /// <summary>The state after one more event.</summary>
+    internal object Evolve(EntityFold fold, object state, RecordedEvent recorded) => fold.Evolve(state, recorded, codec);
+
+    private static StateReading Start(EntityFold fold, StreamId stream) => new(stream, StreamVersion.None, LogPosition.Start, null, fold.Initial, IsFinal: true);
+
+    private static HistoryException NoSuchStream(StreamId stream) => new(HistoryFault.NoSuchStream, $"There is no stream '{stream}'.");
+
+    private static HistoryException NoSuchVersion(StreamId stream, int wanted, StreamVersion last) =>
+        last == StreamVersion.None ? NoSuchStream(stream) : new HistoryException(HistoryFault.NoSuchVersion, $"Stream '{stream}' has no version {wanted}; its last is {last}.");
+
+    /// <summary>The last version up to a point; int.MaxValue: whatever is the last. And whether it stays so.</summary>
+    private async Task<(StreamVersion Version, bool IsFinal)> VersionAtAsync(StreamId stream, PointInTime? at, CancellationToken cancellationToken)
+    {
+        switch (at)
+        {
+            case null:
+                return (new StreamVersion(int.MaxValue), true);
+            case PointInTime.AtVersion(var version):
+                return (version, true);
+            case PointInTime.AtPosition(var position):
+                var head = await log.ReadHeadAsync(cancellationToken).ConfigureAwait(false);
+                return position > head.Position
+                    ? throw new HistoryException(HistoryFault.BeyondTheLog, $"The log ends at position {head.Position}; position {position} is behind it.")
+                    : (await LastAsync(stream, e => e.Position <= position, $"began behind position {position}", cancellationToken).ConfigureAwait(false), true);
+            case PointInTime.AtRecorded(var time):
+                // Read before the stream: what is recorded later than this head cannot be at or before the time, if the head is later.
+                var last = (await log.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).RecordedAt;
+                return (await LastAsync(stream, e => e.RecordedAt <= time, $"began after {time:O}", cancellationToken).ConfigureAwait(false), last > time);
+            default:
+                throw new InvalidOperationException($"A stream has no version at '{at}'.");
+        }
+    }
+
+    /// <summary>The last version of which something is true that is true of all before it: the ends are doubled until one is behind, then the middle is looked at.</summary>
+    private async Task<StreamVersion> LastAsync(StreamId stream, Func<RecordedEvent, bool> isBefore, string otherwise, CancellationToken cancellationToken)
+    {
+        var (before, behind) = (0, 1);
+        while (await IsBeforeAsync(behind).ConfigureAwait(false))
+        {
+            (before, behind) = (behind, behind > int.MaxValue / 2 ? int.MaxValue : behind * 2);
+        }
+
+        while (behind - before > 1)
+        {
+            var middle = before + ((behind - before) / 2);
+            (before, behind) = await IsBeforeAsync(middle).ConfigureAwait(false) ? (middle, behind) : (before, middle);
+        }
+
+        return before > 0 ? new StreamVersion(before) : throw await NotThereAsync(stream, otherwise, cancellationToken).ConfigureAwait(false);
+
+        async Task<bool> IsBeforeAsync(int version) =>
+            (await ReadPageAsync(stream, new StreamVersion(version - 1), 1, cancellationToken).ConfigureAwait(false)) is [var e] && isBefore(e);
+    }
+
+    private async Task<HistoryException> NotThereAsync(StreamId stream, string otherwise, CancellationToken cancellationToken) =>
+        await ReadPageAsync(stream, StreamVersion.None, 1, cancellationToken).ConfigureAwait(false) is [var first]
+            ? new HistoryException(HistoryFault.NoSuchVersion, $"Stream '{stream}' {otherwise}: its first event is at position {first.Position}, recorded at {first.RecordedAt:O}.")
+            : NoSuchStream(stream);
+
+    /// <summary>The newest snapshot up to a version whose last event is in the log as it was; else the beginning.</summary>
+    private async Task<StateReading> NearestAsync(EntityFold fold, StreamId stream, StreamVersion upTo, CancellationToken cancellationToken)
+    {
+        if (snapshots is null || fold.FoldVersion is not { } foldVersion)
+        {
+            return Start(fold, stream);
+        }
+
+        var logId = (await log.ReadHeadAsync(cancellationToken).ConfigureAwait(false)).LogId;
+        if (await snapshots.ReadLatestAsync(logId, stream, foldVersion, upTo, cancellationToken).ConfigureAwait(false) is not { } snapshot
+            || await ReadPageAsync(stream, new StreamVersion(snapshot.Version.Value - 1), 1, cancellationToken).ConfigureAwait(false) is not [var own]
+            || (own.Id, own.Position) != (snapshot.EventId, snapshot.Position))
+        {
+            return Start(fold, stream);
+        }
+
+        try
+        {
+            // One that does not fit the class any more is worth nothing; the events are the truth.
+            return System.Text.Json.JsonSerializer.Deserialize(snapshot.State.Span, fold.State, fold.Json) is { } state
+                ? new StateReading(stream, snapshot.Version, snapshot.Position, own.RecordedAt, state, IsFinal: true)
+                : Start(fold, stream);
+        }
+        catch (System.Text.Json.JsonException)
+        {
+            return Start(fold, stream);
+        }
+    }
+
+    private async Task<StateReading> FoldAsync(
+        EntityFold fold, StateReading from, StreamVersion upTo, DateTimeOffset? business, CancellationToken cancellationToken, Action<RecordedEvent, object>? passed = null)
+    {
+        var (reading, at, read) = (from, from.Version, 0);
+        while (at < upTo)
+        {
+            var page = await ReadPageAsync(from.Stream, at, Math.Min(PageEvents, upTo.Value - at.Value), cancellationToken).ConfigureAwait(false);
+            if (page.Count == 0)
+            {
+                break;
+            }
+
+            read += page.Count;
+            if (read > options.MaxEventsAtOnce)
+            {
+                throw new HistoryException(HistoryFault.TooMuch, $"More than {options.MaxEventsAtOnce} events of '{from.Stream}' would be folded at once.");
+            }
+
+            foreach (var recorded in page)
+            {
+                if (business is null || BusinessTime.Of(recorded, codec) <= business)
+                {
+                    var state = fold.Evolve(reading.State, recorded, codec);
+                    passed?.Invoke(recorded, state);
+                    reading = new StateReading(from.Stream, recorded.Version, recorded.Position, recorded.RecordedAt, state, IsFinal: business is null) { Folded = reading.Folded + 1 };
+                }
+            }
+
+            at = page[^1].Version;
+        }
+
+        return reading;
+    }
+}
