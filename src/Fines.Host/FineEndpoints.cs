@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Orleans.EventSourced.AspNetCore;
 using Orleans.EventSourced.Commands;
+using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.History;
 using StreamId = Orleans.EventSourced.Core.Log.StreamId;
 
 namespace Fines.Host;
@@ -59,6 +61,15 @@ internal static class FineEndpoints
 
     private static async Task<IResult> ExecuteAsync(string id, FineCommand command, CommandContext context, HttpContext http, IGrainFactory grains, IEventLog log, string? created)
     {
+        if (BranchOf(http) is { } branch)
+        {
+            _ = StreamOf(id);
+            using (CommandContext.Begin(context))
+            {
+                return CommandAnswer.From(await grains.GetGrain<IFineGrain>(BranchKey.Of(branch, id)).ExecuteAsync(command), http, created is null ? null : $"{created}?branch={branch}", Fine.InputCodes.Contains);
+            }
+        }
+
         if (await CommandAnswer.RefuseReuseAsync(log, context, StreamOf(id), http.RequestAborted) is { } refusal)
         {
             return refusal;
@@ -77,8 +88,15 @@ internal static class FineEndpoints
 
     private static async Task<IResult> GetAsync(string id, HttpContext http, IGrainFactory grains)
     {
-        _ = StreamOf(id);
-        var fine = await grains.GetGrain<IFineGrain>(id).GetAsync();
+        var stream = StreamOf(id);
+        if (http.Request.Query["asOf"].ToString() is { Length: > 0 } at)
+        {
+            var then = await http.RequestServices.GetRequiredService<EventHistory>().ReadAsync(stream, PointInTime.Parse(at), http.RequestAborted);
+            CommandAnswer.SetVersion(http, then.Version.Value, then.Position.Value);
+            return Results.Ok(Shown(id, new FineSnapshot((Fine)then.State, then.Version.Value, then.Position.Value)));
+        }
+
+        var fine = await grains.GetGrain<IFineGrain>(BranchOf(http) is { } branch ? BranchKey.Of(branch, id) : id).GetAsync();
         if (fine.Version == 0)
         {
             return NotFound(id);
@@ -87,8 +105,14 @@ internal static class FineEndpoints
         CommandAnswer.SetVersion(http, fine.Version, fine.Position);
         return http.Request.Headers.IfNoneMatch == http.Response.Headers.ETag
             ? Results.StatusCode(StatusCodes.Status304NotModified)
-            : Results.Ok(new FineAnswer(id, fine.Version, fine.Position, fine.State.Due, fine.State.Paid, fine.State.Outstanding, fine.State.Settled, fine.State));
+            : Results.Ok(Shown(id, fine));
     }
+
+    private static FineAnswer Shown(string id, FineSnapshot fine) =>
+        new(id, fine.Version, fine.Position, fine.State.Due, fine.State.Paid, fine.State.Outstanding, fine.State.Settled, fine.State);
+
+    /// <summary>The branch that the request is for: what is asked, or commanded, is so there and not in fact. Null: the trunk.</summary>
+    private static string? BranchOf(HttpContext http) => http.Request.Query["branch"].ToString() is { Length: > 0 } branch ? branch : null;
 
     private static async Task<IResult> GetEventsAsync(string id, HttpContext http, StreamLoader loader, int after = 0, int limit = MaxEventsPerPage)
     {

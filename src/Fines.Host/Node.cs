@@ -56,6 +56,7 @@ internal static class Node
         app.MapFineApi();
         app.MapViews();
         app.MapSessions();
+        app.MapHistory();
         await app.StartAsync();
         Console.WriteLine($"Store: {description}");
         Console.WriteLine($"Silo: {cluster.AdvertisedAddress}:{cluster.SiloPort}, cluster {cluster.ClusterId}");
@@ -70,6 +71,7 @@ internal static class Node
         store.Configure(silo, cluster);
         silo.AddEventSourcing(o => o.EventTypes = FineEventTypes.Map);
         silo.AddFineViews(cluster.ViewSlices);
+        silo.AddFineWhatIfs();
         silo.Configure<ClusterMembershipOptions>(o =>
         {
             // A node that is killed is declared dead within two seconds, and a node that starts does not wait for one that wrote its last sign of life six seconds ago.

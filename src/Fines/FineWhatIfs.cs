@@ -1,4 +1,5 @@
 using Orleans.EventSourced.Core.History;
+using Orleans.EventSourced.Hosting;
 
 namespace Fines;
 
@@ -11,6 +12,10 @@ public static class FineWhatIfs
         WhatIf.Of<FineEvent, PaidInTime>("paid-in-time", "No penalty for a fine of which something was paid within so many days of its notification.", PaidInTime.Rewrite),
         WhatIf.Of<FineEvent, MilderPenalty>("milder-penalty", "Each penalty raises the fine to so many times its first amount.", MilderPenalty.Rewrite),
     ];
+
+    /// <summary>Lets branches name them.</summary>
+    /// <param name="silo">The silo builder.</param>
+    public static ISiloBuilder AddFineWhatIfs(this ISiloBuilder silo) => All.Aggregate(silo, (s, function) => s.AddWhatIf(function));
 }
 
 /// <summary>What if a first payment within the term had kept the penalty away?</summary>

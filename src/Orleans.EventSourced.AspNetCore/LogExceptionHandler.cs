@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
+using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.History;
 using Orleans.EventSourced.LogConsistency;
 
 namespace Orleans.EventSourced.AspNetCore;
@@ -36,6 +38,9 @@ public sealed class LogExceptionHandler : IExceptionHandler
     {
         BadCommandException e => (400, "bad-request", e.Message, new() { ["errors"] = new Dictionary<string, string[]> { [e.Field] = [e.Fault] } }),
         RowQueryException e => (400, "bad-request", e.Message, new() { ["errors"] = new Dictionary<string, string[]> { [e.Field] = [e.Fault] } }),
+        HistoryException e when HistoryProblem.Of(e.Fault) is var (status, code) => (status, code, e.Message, null),
+        BranchIsolationException e => (409, "branch-isolation", e.Message, null),
+        LogRequestRefusedException { InnerException: HistoryException e } when HistoryProblem.Of(e.Fault) is var (status, code) => (status, code, e.Message, null),
         BadHttpRequestException e => (e.StatusCode, "bad-request", e.Message, null),
         LogCorruptException e => (500, e is UnknownEventTypeException ? "unknown-event-type" : "log-corrupt", e.Message,
             new() { ["stream"] = e.Stream, ["version"] = e.Version, ["position"] = e.Position, ["eventType"] = e.EventType }),

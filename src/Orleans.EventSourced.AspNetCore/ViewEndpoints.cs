@@ -18,7 +18,7 @@ namespace Orleans.EventSourced.AspNetCore;
 /// <summary>
 /// Reads of views over HTTP. <c>GET NAME</c> answers a page: <c>limit</c>, <c>cursor</c> (the <c>next</c> of the page before), <c>sort</c> (a column; <c>-column</c> turns it round), and filters
 /// <c>column=value</c>, <c>column.lt=</c>, <c>.le</c>, <c>.gt</c>, <c>.ge</c>. <c>GET NAME/KEY</c> answers a row. <c>after=POSITION</c>, or the header <c>ES-After</c>, asks for at least that position
-/// and waits for it up to <c>wait</c> seconds. <c>session=NAME</c> answers at once, with the session's accepted mutations on top of rows that do not show them yet: such a row says <c>pending</c>. With <c>Accept: text/event-stream</c>, <c>GET NAME</c> tells of changes as they come, as
+/// and waits for it up to <c>wait</c> seconds. <c>asOf=POINT</c> answers from the past: a position, a time of recording, or <c>business:TIME</c>; what takes longer than a request waits is answered 202 with the address of the operation. <c>session=NAME</c> answers at once, with the session's accepted mutations on top of rows that do not show them yet: such a row says <c>pending</c>. With <c>Accept: text/event-stream</c>, <c>GET NAME</c> tells of changes as they come, as
 /// server-sent events: <c>changed</c> with the row, <c>deleted</c>, and <c>reset</c> where the view was made anew and is to be read again; from now on, or behind <c>Last-Event-ID</c> or
 /// <c>since=ID</c>. The header <c>ES-Position</c> of the answer says what it reflects.
 /// </summary>
@@ -26,7 +26,7 @@ public static class ViewEndpoints
 {
     private const int DefaultWaitSeconds = 5;
     private const string EventStream = "text/event-stream";
-    private static readonly HashSet<string> Taken = ["after", "wait", "session", "since", "limit", "cursor", "sort"];
+    private static readonly HashSet<string> Taken = ["after", "wait", "session", "since", "limit", "cursor", "sort", "asOf", "at"];
 
     /// <summary>Maps the two kinds of reads under <paramref name="prefix"/>, for all views of the program.</summary>
     public static RouteGroupBuilder MapViews(this IEndpointRouteBuilder routes, string prefix = "/views")
@@ -48,12 +48,22 @@ public static class ViewEndpoints
             return await WatchAsync(name, http, grains);
         }
 
+        if (AsOf(http.Request) is { } at)
+        {
+            return await Past.ListAsync(http, name, at, QueryOf(http.Request));
+        }
+
         var result = await grains.GetGrain<IViewQueryGrain>(name).ListAsync(QueryOf(http.Request), ConsistencyOf(http.Request));
         return Answer(result, name, http, rows => Results.Ok(new ViewPageAnswer([.. rows.Rows.Select(Shown)], rows.Next)));
     }
 
     private static async Task<IResult> GetAsync(string name, string key, HttpContext http, IGrainFactory grains)
     {
+        if (AsOf(http.Request) is { } at)
+        {
+            return await Past.GetAsync(http, name, at, key);
+        }
+
         var result = await grains.GetGrain<IViewQueryGrain>(name).GetAsync(key, ConsistencyOf(http.Request));
         return Answer(result, name, http, row =>
         {
@@ -128,7 +138,13 @@ public static class ViewEndpoints
 
     private static IResult NoSuchView(string name) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-view", $"There is no view '{name}'.");
 
-    private static RowQuery QueryOf(HttpRequest request)
+    /// <summary>The point of the past that is asked for; null: the present.</summary>
+    private static string? AsOf(HttpRequest request) =>
+        Single(request, "asOf") is not { } at ? null
+        : request.Query.Keys.FirstOrDefault(k => k is "after" or "wait" or "session") is { } other ? throw new BadCommandException(other, "It is asked of the present; 'asOf' asks the past.")
+        : at;
+
+    internal static RowQuery QueryOf(HttpRequest request)
     {
         var sort = Single(request, "sort");
         return new RowQuery

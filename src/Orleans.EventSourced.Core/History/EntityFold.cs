@@ -47,8 +47,10 @@ public abstract class EntityFold
 
     /// <summary>The state after one more event of the log.</summary>
     /// <exception cref="HistoryException">The fold, or the codec, refuses the event.</exception>
-    internal object Evolve(object state, RecordedEvent recorded, JsonEventCodec codec)
+    public object Evolve(object state, RecordedEvent recorded, JsonEventCodec codec)
     {
+        ArgumentNullException.ThrowIfNull(recorded);
+        ArgumentNullException.ThrowIfNull(codec);
         try
         {
             return Evolve(state, codec.Decode(recorded));
@@ -59,7 +61,8 @@ public abstract class EntityFold
         }
     }
 
-    internal abstract object Evolve(object state, object @event);
+    /// <summary>The state after one more event. It throws what the fold throws.</summary>
+    public abstract object Evolve(object state, object @event);
 
     private sealed class Typed<TState, TEvent>(string type, JsonSerializerOptions json, Func<TState, TEvent, TState> evolve) : EntityFold(type, typeof(TState), typeof(TEvent), json)
         where TState : class, IFold<TState, TEvent>
@@ -67,6 +70,6 @@ public abstract class EntityFold
     {
         public override object Initial => TState.Initial;
 
-        internal override object Evolve(object state, object @event) => evolve((TState)state, (TEvent)@event);
+        public override object Evolve(object state, object @event) => evolve((TState)state, (TEvent)@event);
     }
 }

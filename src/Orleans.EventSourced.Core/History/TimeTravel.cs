@@ -16,13 +16,20 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
 {
     private const int PageEvents = 1_000;
     private const int MaxPageBytes = 4 * 1024 * 1024;
+    private int _maxEvents = options.MaxEventsAtOnce;
+    private Action<long>? _folded;
+
+    /// <summary>The same, for work that nobody waits for.</summary>
+    /// <param name="maxEvents">The most events that are folded.</param>
+    /// <param name="folded">Told of how many events were folded, page by page.</param>
+    public TimeTravel UpTo(int maxEvents, Action<long> folded) => new(log, snapshots, codec, options) { _maxEvents = maxEvents, _folded = folded };
 
     /// <summary>The state as it was then.</summary>
     /// <param name="fold">The fold of the stream's type.</param>
     /// <param name="stream">Whose state.</param>
     /// <param name="at">When; null: as it is now.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="HistoryException">There is no such point in the stream, too many events would be folded (<see cref="HistoryOptions.MaxEventsAtOnce"/>), or the fold refuses one.</exception>
+    /// <exception cref="HistoryException">There is no such point in the stream, too many events would be folded, or the fold refuses one.</exception>
     /// <exception cref="LogException">The log could not answer, or has an event of a type that this program does not know.</exception>
     public async Task<StateReading> ReadAsync(EntityFold fold, StreamId stream, PointInTime? at, CancellationToken cancellationToken)
     {
@@ -180,10 +187,12 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
             }
 
             read += page.Count;
-            if (read > options.MaxEventsAtOnce)
+            if (read > _maxEvents)
             {
-                throw new HistoryException(HistoryFault.TooMuch, $"More than {options.MaxEventsAtOnce} events of '{from.Stream}' would be folded at once.");
+                throw new HistoryException(HistoryFault.TooMuch, $"More than {_maxEvents} events of '{from.Stream}' would be folded at once.");
             }
+
+            _folded?.Invoke(read);
 
             foreach (var recorded in page)
             {

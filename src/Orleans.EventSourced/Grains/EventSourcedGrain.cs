@@ -2,6 +2,7 @@ using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Deciding;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.History;
 using Orleans.EventSourced.LogConsistency;
 using Orleans.EventSourcing;
 
@@ -25,6 +26,9 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
 
     /// <summary>The position of the stream's last event; 0 when it has none.</summary>
     protected long Position => Adaptor.Position.Value;
+
+    /// <summary>The entity's key: the grain's, without what names the branch where it lives on one.</summary>
+    protected string EntityKey => Adaptor.Stream.Key;
 
     private IEventLogViewAdaptor<TEvent> Adaptor => _adaptor ??= (IEventLogViewAdaptor<TEvent>)(GrainContext.GetComponent<IEventLogViewAdaptor>()
         ?? throw new InvalidOperationException("This grain runs without event sourcing: call AddEventSourcing on the silo builder."));
@@ -63,7 +67,7 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
                 return await FirstAnswerOrAsync(invocation, new VersionMismatch<TEvent>(Version));
             }
 
-            var decision = decide(State, command);
+            var decision = (Adaptor.Branch?.DeciderOf<Func<TState, TCommand, Decision<TEvent>>>(Adaptor.Stream.Type) ?? decide)(State, command);
             switch (decision)
             {
                 case Decision<TEvent>.Refuse refuse:
@@ -87,6 +91,10 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
         return new Contended<TEvent>();
     }
 
+    /// <summary>The key of another entity where this one lives: on the same branch, or on the trunk. Whoever calls entities by it can be asked what if.</summary>
+    /// <param name="key">The other entity's own key.</param>
+    protected string KeyBeside(string key) => Adaptor.Branch is { } branch ? BranchKey.Of(branch.Id, key) : key;
+
     /// <summary>The events of this stream after a version, as they are in the log: with metadata, position and time.</summary>
     /// <param name="after">The version before the first wanted, 0 or more.</param>
     /// <param name="maxEvents">The most events wanted, 1 or more.</param>
@@ -96,7 +104,7 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
     protected sealed override void TransitionState(Folded<TState, TEvent> state, TEvent @event)
     {
         ArgumentNullException.ThrowIfNull(state);
-        state.Value = TState.Evolve(state.Value, @event);
+        state.Value = Adaptor.Branch?.FoldOf(Adaptor.Stream.Type) is { } other ? (TState)other.Evolve(state.Value, @event) : TState.Evolve(state.Value, @event);
     }
 
     /// <summary>Null: another writer was first; its events are read in, decide again.</summary>

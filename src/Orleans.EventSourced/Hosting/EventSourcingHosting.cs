@@ -4,8 +4,10 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.History;
 using Orleans.EventSourced.LogConsistency;
 using Orleans.EventSourced.Projections;
 using Orleans.EventSourced.Queries;
@@ -38,12 +40,13 @@ public static class EventSourcingHosting
         services.TryAddSingleton<EventSourcingServices>();
         AddProvider(services);
         AddProjections(silo);
+        HistoryHosting.AddHistory(silo);
         services.AddSingleton<IConfigurationValidator, JournaledGrains>();
         services.AddSingleton<IConfigureGrainContextProvider, MigrationConfigurator>();
         services.Configure<ExceptionSerializationOptions>(o =>
         {
             var before = o.SupportedExceptionTypeFilter;
-            o.SupportedExceptionTypeFilter = type => before(type) || type == typeof(CommandIdReusedException) || type == typeof(RowQueryException) || type.IsAssignableTo(typeof(LogException));
+            o.SupportedExceptionTypeFilter = type => before(type) || type == typeof(CommandIdReusedException) || type == typeof(RowQueryException) || type == typeof(HistoryException) || type == typeof(BranchIsolationException) || type.IsAssignableTo(typeof(LogException));
         });
         silo.AddIncomingGrainCallFilter<IncomingCommandFilter>();
         silo.AddOutgoingGrainCallFilter<OutgoingCommandFilter>();

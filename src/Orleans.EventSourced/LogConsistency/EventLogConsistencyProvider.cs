@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Orleans.EventSourced.History;
 using Orleans.EventSourcing;
 using Orleans.Serialization;
 using Orleans.Storage;
@@ -6,7 +7,7 @@ using Orleans.Storage;
 namespace Orleans.EventSourced.LogConsistency;
 
 /// <summary>Makes the adaptors of journaled grains. Registered under its name and as the default, because without a default Orleans silently keeps the state instead of the events.</summary>
-internal sealed class EventLogConsistencyProvider(EventSourcingServices services, IGrainContextAccessor contexts) : ILogViewAdaptorFactory
+internal sealed class EventLogConsistencyProvider(EventSourcingServices services, BranchScopes branches, IGrainContextAccessor contexts) : ILogViewAdaptorFactory
 {
     /// <summary>The name for <c>[LogConsistencyProvider(ProviderName = "EventLog")]</c>.</summary>
     public const string Name = "EventLog";
@@ -16,8 +17,19 @@ internal sealed class EventLogConsistencyProvider(EventSourcingServices services
     public ILogViewAdaptor<TLogView, TLogEntry> MakeLogViewAdaptor<TLogView, TLogEntry>(
         ILogViewAdaptorHost<TLogView, TLogEntry> hostGrain, TLogView initialState, string grainTypeName, IGrainStorage? grainStorage, ILogConsistencyProtocolServices protocol)
         where TLogView : class, new()
-        where TLogEntry : class =>
-        new EventLogViewAdaptor<TLogView, TLogEntry>(hostGrain, initialState, contexts.GrainContext ?? throw new InvalidOperationException("A journaled grain was set up outside an activation."), services);
+        where TLogEntry : class
+    {
+        var context = contexts.GrainContext ?? throw new InvalidOperationException("A journaled grain was set up outside an activation.");
+        if (BranchKey.Parse(context.GrainId.Key.ToString() ?? "") is not var (branch, _))
+        {
+            return new EventLogViewAdaptor<TLogView, TLogEntry>(hostGrain, initialState, context, services);
+        }
+
+        // Of the others nobody knows what they do besides folding and deciding.
+        return initialState is IFoldedView
+            ? new EventLogViewAdaptor<TLogView, TLogEntry>(hostGrain, initialState, context, branches.Of(branch))
+            : throw new BranchIsolationException($"'{context.GrainId}' is no EventSourcedGrain; only these live on branches.");
+    }
 }
 
 /// <summary>What Orleans hands to a provider; ours needs none of it, but every journaled grain asks for it.</summary>

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.History;
 using Orleans.EventSourcing;
 using EventId = Orleans.EventSourced.Core.Events.EventId;
 
@@ -40,6 +41,8 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     }
 
     public StreamId Stream { get; }
+
+    public BranchScope? Branch => _services.Branch;
 
     public LogPosition Position => _views.Position;
 

@@ -4,6 +4,7 @@ using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.History;
 using Orleans.EventSourced.Hosting;
 using Orleans.Serialization.Serializers;
 
@@ -21,7 +22,6 @@ internal sealed class EventSourcingServices(
     TimeProvider time,
     ILoggerFactory loggers)
 {
-    private const string BranchPrefix = "~b/";
     private LogHead? _head;
 
     public IEventLog Log { get; } = log;
@@ -43,6 +43,9 @@ internal sealed class EventSourcingServices(
 
     public ILogger Logger { get; } = loggers.CreateLogger("Orleans.EventSourced.LogConsistency");
 
+    /// <summary>The branch whose grains these are for; null: the trunk.</summary>
+    public BranchScope? Branch { get; init; }
+
     /// <summary>Which states may be kept as snapshots.</summary>
     public SnapshotForm SnapshotForm { get; } = new(options.Value.StateJson, loggers.CreateLogger("Orleans.EventSourced.LogConsistency"));
 
@@ -53,12 +56,11 @@ internal sealed class EventSourcingServices(
     /// <summary>The command of events that are raised outside any call: by a timer, in OnActivateAsync.</summary>
     public CommandInvocation NewInvocation() => new(new CommandContext(CommandId.New(Time).Value));
 
-    /// <exception cref="ArgumentException">The key is no stream key, or is kept for what-if branches.</exception>
+    /// <summary>The stream of a grain; of one on a branch that of the entity itself.</summary>
+    /// <exception cref="ArgumentException">The key is no stream key.</exception>
     public StreamId StreamOf(GrainId grain)
     {
         var key = grain.Key.ToString() ?? "";
-        return key.StartsWith(BranchPrefix, StringComparison.Ordinal)
-            ? throw new ArgumentException($"Grain keys that begin with '{BranchPrefix}' are kept for branches; got '{key}'.", nameof(grain))
-            : new StreamId(grain.Type.ToString() ?? "", key);
+        return new StreamId(grain.Type.ToString() ?? "", BranchKey.Parse(key) is var (_, own) ? own : key);
     }
 }

@@ -1,6 +1,7 @@
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.History;
 
 namespace Orleans.EventSourced.LogConsistency;
 
@@ -8,6 +9,9 @@ namespace Orleans.EventSourced.LogConsistency;
 internal interface IEventLogViewAdaptor
 {
     StreamId Stream { get; }
+
+    /// <summary>The branch that the grain lives on; null: it is on the trunk.</summary>
+    BranchScope? Branch { get; }
 
     /// <summary>The position of the last confirmed event; 0 when there is none.</summary>
     LogPosition Position { get; }

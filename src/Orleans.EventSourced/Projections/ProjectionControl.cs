@@ -22,6 +22,9 @@ public sealed class ProjectionControl
     /// <summary>Whether this program has a view with this name, in whatever version.</summary>
     public bool Knows(string view) => _views.Named(view) is not null;
 
+    /// <summary>The version that this program has of a view; null: it has none with this name.</summary>
+    public int? VersionOf(string view) => _views.Named(view)?.View.Version;
+
     /// <summary>Where each slice of each view stands, views by name.</summary>
     public async Task<IReadOnlyList<SliceReport>> ListAsync() => await Task.WhenAll(
         from view in _views.All

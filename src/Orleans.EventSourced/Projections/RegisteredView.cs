@@ -1,6 +1,9 @@
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
+using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.History;
 using Orleans.EventSourced.Queries;
 
 namespace Orleans.EventSourced.Projections;
@@ -62,6 +65,14 @@ internal abstract class RegisteredView(ViewId view, int slices) : IKept
 
     /// <summary>The events that the view passes over, by position.</summary>
     public abstract Task<IReadOnlyList<SkippedEvent>> ReadSkippedAsync(CancellationToken cancellationToken);
+
+    /// <summary>The rows as of a point of the past.</summary>
+    /// <exception cref="HistoryException">There is too much of it, or the fold refuses an event.</exception>
+    public abstract Task<PastRows> FoldPastAsync(PastViews past, ReplayPoint point, Action<long, long> progress, CancellationToken cancellationToken);
+
+    /// <summary>The rows on a branch.</summary>
+    /// <exception cref="HistoryException">An edit, a function or the fold fails, or there is too much of it.</exception>
+    public abstract Task<BranchRows> FoldBranchAsync(Branch branch, Action<long, long> progress, CancellationToken cancellationToken);
 
     /// <summary>Compares all rows of the table in a role with the fold of the log.</summary>
     public abstract Task<ViewComparisonReport> CompareAsync(ViewRole role, CancellationToken cancellationToken);
@@ -152,6 +163,12 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
 
     public override async Task<ViewComparisonReport> CompareAsync(ViewRole role, CancellationToken cancellationToken) =>
         await ViewComparison.RunAsync(projection, Slices, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), poison, store.Reader<TRow>(role), tail, time, cancellationToken).ConfigureAwait(false);
+
+    public override async Task<PastRows> FoldPastAsync(PastViews past, ReplayPoint point, Action<long, long> progress, CancellationToken cancellationToken) =>
+        new PastRows<TRow>(await past.FoldAsync(projection, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), poison, point, progress, cancellationToken).ConfigureAwait(false));
+
+    public override async Task<BranchRows> FoldBranchAsync(Branch branch, Action<long, long> progress, CancellationToken cancellationToken) =>
+        new BranchRows<TRow>(await branch.FoldAsync(projection, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), poison, progress, cancellationToken).ConfigureAwait(false), JsonSerializerOptions.Web);
 
     private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }

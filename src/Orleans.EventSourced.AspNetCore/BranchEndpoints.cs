@@ -1,0 +1,147 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.EventSourced.History;
+
+namespace Orleans.EventSourced.AspNetCore;
+
+/// <summary>
+/// What-if over HTTP: <c>POST branches</c> makes one, <c>GET branches</c> and <c>branches/ID</c> show them, <c>POST branches/ID/edits</c> changes its past, <c>branches/ID/state/TYPE/KEY</c>, <c>views/VIEW</c> and <c>views/VIEW/KEY</c> show
+/// what would be, <c>diff/VIEW</c> compares with the trunk, <c>DELETE branches/ID</c> ends it; <c>GET what-ifs</c> lists what branches may name.
+/// </summary>
+internal static class BranchEndpoints
+{
+    public static void Map(RouteGroupBuilder group)
+    {
+        group.MapGet("what-ifs", (Branches branches) => new CatalogAnswer([.. branches.Catalog.Functions.Select(f => new NamedAnswer(f.Name, f.Description))], [.. branches.Catalog.Rules.Select(r => new NamedAnswer(r.Name, r.Description))]));
+        group.MapGet("branches", async (Branches branches) => (await branches.ListAsync()).Select(BranchAnswer.Of));
+        group.MapPost("branches", CreateAsync).Produces<BranchAnswer>(201).ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
+        group.MapGet("branches/{id}", async (string id, Branches branches) => BranchAnswer.Of(await branches.Get(id).DescribeAsync())).Produces<BranchAnswer>().ProducesProblem(404);
+        group.MapPost("branches/{id}/edits", EditAsync).Produces<BranchAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
+        group.MapDelete("branches/{id}", async (string id, Branches branches) => await branches.Get(id).DropAsync() ? Results.NoContent() : NoSuchBranch(id)).Produces(204).ProducesProblem(404);
+        group.MapGet("branches/{id}/state/{type}/{**key}", async (string id, string type, string key, Branches branches) => BranchStateAnswer.Of(await branches.Get(id).GetStateAsync($"{type}/{key}"))).Produces<BranchStateAnswer>().ProducesProblem(404).ProducesProblem(422);
+        group.MapGet("branches/{id}/views/{view}", ListAsync).Produces<ViewPageAnswer>().Produces<OperationAnswer>(202).ProducesProblem(400).ProducesProblem(404).ProducesProblem(422);
+        group.MapGet("branches/{id}/views/{view}/{**key}", GetAsync).Produces<ViewRowAnswer>().Produces<OperationAnswer>(202).ProducesProblem(404).ProducesProblem(422);
+        group.MapGet("branches/{id}/diff/{view}", CompareAsync).Produces<BranchComparisonAnswer>().Produces<OperationAnswer>(202).ProducesProblem(404).ProducesProblem(422);
+    }
+
+    private static async Task<IResult> CreateAsync(NewBranchBody body, HttpContext http, Branches branches)
+    {
+        var life = body.Minutes is { } minutes ? minutes is > 0 and <= 1_000_000 ? TimeSpan.FromMinutes(minutes) : throw new BadCommandException("minutes", "It is more than 0, and 1,000,000 at most.") : (TimeSpan?)null;
+        var request = new BranchRequest(body.Base, [.. (body.Edits ?? []).Select(e => e.ToRequest())], body.Rules ?? [], body.Reason, http.User.Identity?.Name, life);
+        var made = await branches.CreateAsync(body.Id, request);
+        return Results.Created($"{http.Request.PathBase}{http.Request.Path}/{made.Id}", BranchAnswer.Of(made));
+    }
+
+    private static async Task<IResult> EditAsync(string id, EditBody[] edits, Branches branches) => Results.Ok(BranchAnswer.Of(await branches.Get(id).EditAsync([.. edits.Select(e => e.ToRequest())])));
+
+    private static Task<IResult> ListAsync(string id, string view, HttpContext http)
+    {
+        var query = ViewEndpoints.QueryOf(http.Request);
+        return AnswerAsync(http, id, view, (branch, atMost) => branch.ListAsync(view, query, atMost), page => Results.Ok(new ViewPageAnswer([.. page.Rows.Select(Past.Shown)], page.Next)));
+    }
+
+    private static Task<IResult> GetAsync(string id, string view, string key, HttpContext http) =>
+        AnswerAsync(http, id, view, (branch, atMost) => branch.GetAsync(view, key, atMost), row => row is null ? Past.NoSuchRow(view, key) : Results.Ok(Past.Shown(row)));
+
+    private static Task<IResult> CompareAsync(string id, string view, HttpContext http) =>
+        AnswerAsync(http, id, view, (branch, atMost) => branch.CompareAsync(view, atMost), comparison => Results.Ok(BranchComparisonAnswer.Of(comparison)));
+
+    private static async Task<IResult> AnswerAsync<T>(HttpContext http, string id, string view, Func<IBranchGrain, TimeSpan, Task<PastAnswer<T>?>> ask, Func<T, IResult> answer)
+    {
+        var branch = http.RequestServices.GetRequiredService<Branches>().Get(id);
+        var info = await branch.DescribeAsync();
+        return await ask(branch, Past.WaitFor(http, info.Base)) is { } found
+            ? Past.Reflecting(http, found.Position, found.IsFinal, answer(found.Value))
+            : await Past.GoesOnAsync(http, $"branch/{id}/{view}", branch.GetStatusAsync(view));
+    }
+
+    private static IResult NoSuchBranch(string id) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-branch", $"There is no branch '{id}'.");
+}
+
+/// <summary>The body that makes a branch.</summary>
+/// <param name="Reason">Why.</param>
+/// <param name="Id">Its name; left out: one is made up.</param>
+/// <param name="Base">The point that it leaves the log at; left out: the head.</param>
+/// <param name="Edits">What did not happen, or happened otherwise.</param>
+/// <param name="Rules">The names of other folds and deciders.</param>
+/// <param name="Minutes">How long it lives; left out: as long as may be.</param>
+internal sealed record NewBranchBody(string Reason, string? Id = null, string? Base = null, IReadOnlyList<EditBody>? Edits = null, IReadOnlyList<string>? Rules = null, double? Minutes = null);
+
+/// <summary>An edit: <c>{"op":"drop","stream":"fine/A1","version":3}</c>, <c>replace</c> and <c>insert</c> with <c>type</c> and <c>data</c> (inserted behind the version), <c>apply</c> with <c>function</c> and <c>parameters</c>.</summary>
+internal sealed record EditBody(string Op, string? Stream = null, int? Version = null, string? Type = null, JsonElement? Data = null, string? Function = null, JsonElement? Parameters = null)
+{
+    public BranchEditRequest ToRequest() => new(Op) { Stream = Stream, Version = Version, Type = Type, Data = Data?.GetRawText(), Function = Function, Parameters = Parameters?.GetRawText() };
+}
+
+/// <summary>A branch.</summary>
+internal sealed record BranchAnswer(string Id, long Base, long Head, long LiveEvents, IReadOnlyList<EditAnswer> Edits, IReadOnlyList<string> Rules, string Reason, string? Actor, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt)
+{
+    public static BranchAnswer Of(BranchInfo info) =>
+        new(info.Id, info.Base, info.Head, info.Head - info.Base, [.. info.Edits.Select(EditAnswer.Of)], info.Rules, info.Reason, info.Actor, info.CreatedAt, info.ExpiresAt);
+}
+
+/// <summary>An edit of a branch; what does not concern it is left out.</summary>
+internal sealed record EditAnswer(string Op)
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Stream { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Version { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Type { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JsonElement? Data { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Function { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public JsonElement? Parameters { get; init; }
+
+    public static EditAnswer Of(BranchEditRequest edit) =>
+        new(edit.Op) { Stream = edit.Stream, Version = edit.Version, Type = edit.Type, Data = Json.Element(edit.Data), Function = edit.Function, Parameters = Json.Element(edit.Parameters) };
+}
+
+/// <summary>The state of an entity on a branch against the trunk's as of the base.</summary>
+internal sealed record BranchStateAnswer(int Version, long Position, JsonElement? State, int TrunkVersion, JsonElement? TrunkState, JsonElement? Patch)
+{
+    public static BranchStateAnswer Of(BranchState state) => new(state.Version, state.Position, Json.Element(state.State), state.TrunkVersion, Json.Element(state.TrunkState), Json.Element(state.Patch));
+}
+
+/// <summary>A view on a branch against the trunk's as of the base.</summary>
+internal sealed record BranchComparisonAnswer(Totals Trunk, Totals Branch, Totals Difference, int Added, int Removed, int Changed, IReadOnlyList<RowDifferenceAnswer> Rows)
+{
+    public static BranchComparisonAnswer Of(BranchComparison comparison) => new(
+        comparison.Trunk, comparison.Branch, comparison.Difference, comparison.Added, comparison.Removed, comparison.Changed, [.. comparison.Rows.Select(r => new RowDifferenceAnswer(r.Key, Json.Element(r.Trunk), Json.Element(r.Branch)))]);
+}
+
+/// <summary>A row that differs; null: there is none.</summary>
+internal sealed record RowDifferenceAnswer(string Key, JsonElement? Trunk, JsonElement? Branch);
+
+/// <summary>What branches may name.</summary>
+internal sealed record CatalogAnswer(IReadOnlyList<NamedAnswer> Functions, IReadOnlyList<NamedAnswer> Rules);
+
+/// <summary>A function or rule.</summary>
+internal sealed record NamedAnswer(string Name, string Description);
+
+/// <summary>JSON that came as text.</summary>
+internal static class Json
+{
+    public static JsonElement? Element(string? text)
+    {
+        if (text is null)
+        {
+            return null;
+        }
+
+        using var document = JsonDocument.Parse(text);
+        return document.RootElement.Clone();
+    }
+}

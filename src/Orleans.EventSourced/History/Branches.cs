@@ -1,0 +1,125 @@
+using System.Security.Cryptography;
+using Orleans.EventSourced.Core.History;
+using Orleans.EventSourced.Core.Log;
+
+namespace Orleans.EventSourced.History;
+
+/// <summary>The branches of the cluster. Safe for concurrent use, from any silo.</summary>
+public sealed class Branches
+{
+    internal const string Registry = "branches";
+    private readonly IGrainFactory _grains;
+
+    internal Branches(IGrainFactory grains, BranchCatalog catalog) => (_grains, Catalog) = (grains, catalog);
+
+    /// <summary>What branches may name.</summary>
+    public BranchCatalog Catalog { get; }
+
+    /// <summary>Makes a branch.</summary>
+    /// <param name="id">Its name; null: one is made up.</param>
+    /// <param name="request">What it is to be.</param>
+    /// <exception cref="HistoryException">It cannot be, there is one of this name, or there are as many as may be.</exception>
+    /// <exception cref="LogException">The log could not answer.</exception>
+    public async Task<BranchInfo> CreateAsync(string? id, BranchRequest request)
+    {
+        var name = id ?? $"b-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+        _ = BranchKey.Of(name, "x");
+        var registry = _grains.GetGrain<IBranchesGrain>(Registry);
+        await registry.ReserveAsync(name);
+        try
+        {
+            var info = await _grains.GetGrain<IBranchGrain>(name).CreateAsync(request);
+            await registry.AnnounceAsync(info);
+            return info;
+        }
+        catch (HistoryException e) when (e.Fault != HistoryFault.NotNow)
+        {
+            await registry.ReleaseAsync(name);
+            throw;
+        }
+    }
+
+    /// <summary>All of them, by name.</summary>
+    public Task<IReadOnlyList<BranchInfo>> ListAsync() => _grains.GetGrain<IBranchesGrain>(Registry).ListAsync();
+
+    /// <summary>One of them; what is asked of one that is not there is refused.</summary>
+    /// <exception cref="HistoryException">The text can be no branch's name.</exception>
+    public IBranchGrain Get(string id)
+    {
+        _ = BranchKey.Of(id, "x");
+        return _grains.GetGrain<IBranchGrain>(id);
+    }
+}
+
+/// <summary>Keeps count of the branches of the cluster, in memory: each tells of itself every few seconds.</summary>
+[Alias("Orleans.EventSourced.IBranchesGrain")]
+internal interface IBranchesGrain : IGrainWithStringKey
+{
+    /// <exception cref="HistoryException">There is one of this name, or there are as many as may be.</exception>
+    [Alias("Reserve")]
+    Task ReserveAsync(string id);
+
+    [Alias("Announce")]
+    Task AnnounceAsync(BranchInfo info);
+
+    [Alias("Release")]
+    Task ReleaseAsync(string id);
+
+    [Alias("List")]
+    Task<IReadOnlyList<BranchInfo>> ListAsync();
+}
+
+[GrainType("es-branches")]
+internal sealed class BranchesGrain(HistoryOptions options, TimeProvider time) : Grain, IBranchesGrain
+{
+    private static readonly TimeSpan Silence = TimeSpan.FromMinutes(1);
+    private readonly SortedDictionary<string, (BranchInfo? Info, DateTimeOffset SeenAt)> _branches = new(StringComparer.Ordinal);
+
+    public Task ReserveAsync(string id)
+    {
+        Forget();
+        if (_branches.ContainsKey(id))
+        {
+            throw new HistoryException(HistoryFault.NotNow, $"There is a branch '{id}' already.");
+        }
+
+        if (_branches.Count >= options.MaxBranches)
+        {
+            throw new HistoryException(HistoryFault.QuotaReached, $"There are {_branches.Count} branches; {options.MaxBranches} are allowed. Drop one.");
+        }
+
+        _branches[id] = (null, time.GetUtcNow());
+        return Task.CompletedTask;
+    }
+
+    public Task AnnounceAsync(BranchInfo info)
+    {
+        _branches[info.Id] = (info, time.GetUtcNow());
+        return Task.CompletedTask;
+    }
+
+    public Task ReleaseAsync(string id)
+    {
+        _branches.Remove(id);
+        return Task.CompletedTask;
+    }
+
+    public Task<IReadOnlyList<BranchInfo>> ListAsync()
+    {
+        Forget();
+        return Task.FromResult<IReadOnlyList<BranchInfo>>([.. _branches.Values.Select(b => b.Info).OfType<BranchInfo>()]);
+    }
+
+    /// <summary>Those that expired, or of which nothing was heard: the silo that had one is gone.</summary>
+    private void Forget()
+    {
+        var now = time.GetUtcNow();
+        foreach (var (id, (info, seenAt)) in _branches.ToList())
+        {
+            if (now - seenAt > Silence || info?.ExpiresAt <= now)
+            {
+                _branches.Remove(id);
+            }
+        }
+    }
+}
