@@ -29,7 +29,7 @@ internal sealed class ViewSql<TRow>
         var name = $"{PostgresViewStore.Schema}.{table}";
         var names = _columns.Select(c => $"\"{c.Name}\"").ToList();
         Create = $"""
-            create table {name} (key text collate "C" primary key, position bigint not null, {string.Join(", ", _columns.Select((c, i) => $"{names[i]} {c.Definition}"))});
+            create table {name} (key text collate "C", position bigint not null, {string.Join(", ", _columns.Select((c, i) => $"{names[i]} {c.Definition}"))}, constraint "PK_{table}" primary key (key));
             create table {name}_tombstones (key text collate "C" primary key, position bigint not null);
             create index on {name}_tombstones (position);
             create table {name}_routes (slice int not null, stream text collate "C" not null, key text collate "C", state json not null, primary key (slice, stream));
@@ -37,9 +37,11 @@ internal sealed class ViewSql<TRow>
         CreateIndexes = string.Join('\n', _columns.Where(c => c.IsIndexed).Select(c => $"create index on {name} (\"{c.Name}\", key);").Prepend($"create index on {name} (position);"));
         ReadRows = $"select key, {string.Join(", ", names)} from {name} where key = any ($1)";
         CreatePlainName = $"create or replace view {PostgresViewStore.Schema}.\"{View.Name}\" as select * from {name}";
+
+        // In the list of a select unnest goes through all arrays in step, without a table of its own for each column, which a from clause makes: it takes half the server's time.
         Upsert = $"""
             insert into {name} (key, position, {string.Join(", ", names)})
-            select * from unnest($1::text[], $2::bigint[], {string.Join(", ", _columns.Select((c, i) => $"${i + 3}::{c.StoreType}[]"))})
+            select unnest($1::text[]), unnest($2::bigint[]), {string.Join(", ", _columns.Select((c, i) => $"unnest(${i + 3}::{c.StoreType}[])"))}
             on conflict (key) do update set position = excluded.position, {string.Join(", ", names.Select(n => $"{n} = excluded.{n}"))}
             """;
         Revive = $"delete from {name}_tombstones where key = any ($1)";
