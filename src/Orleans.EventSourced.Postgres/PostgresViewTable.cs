@@ -1,5 +1,4 @@
 using System.Text;
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
@@ -40,14 +39,14 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
         var wanted = keys.ToArray();
         try
         {
-            await using var context = Opened.Context();
+            var sql = Opened.Sql;
+            await using var command = _source.CreateCommand(sql.ReadRows);
+            command.Parameters.Add(Value(wanted));
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             var rows = new Dictionary<string, TRow>(wanted.Length, StringComparer.Ordinal);
-            var query = context.Set<TRow>().AsNoTracking()
-                .Where(r => wanted.Contains(EF.Property<string>(r, ViewContext<TRow>.Key)))
-                .Select(r => new { Key = EF.Property<string>(r, ViewContext<TRow>.Key), Row = r });
-            await foreach (var found in query.AsAsyncEnumerable().WithCancellation(cancellationToken).ConfigureAwait(false))
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                rows.Add(found.Key, found.Row);
+                rows.Add(reader.GetString(0), sql.Row(reader));
             }
 
             return rows;

@@ -16,7 +16,7 @@ internal sealed class ViewModelKeys : IModelCacheKeyFactory
     public object Create(DbContext context, bool designTime) => (context.GetType(), ((IViewContext)context).Table, designTime);
 }
 
-/// <summary>EF Core's mapping of one table of a view: the columns of the row, and beside them its key and the position of the last event folded into it.</summary>
+/// <summary>EF Core's mapping of one table of a view, for queries: the columns of the row, and beside them its key and the position of the last event folded into it. <see cref="ViewSql{TRow}"/> makes the table.</summary>
 /// <typeparam name="TRow">The class of a row.</typeparam>
 internal sealed class ViewContext<TRow>(DbContextOptions options, string table) : DbContext(options), IViewContext
     where TRow : class
@@ -25,7 +25,7 @@ internal sealed class ViewContext<TRow>(DbContextOptions options, string table) 
     public const string Position = "position";
 
     // What a 64-bit integer holds, as all tables keep decimals no greater.
-    private const int Precision = 19;
+    public const int Precision = 19;
 
     public string Table => table;
 
@@ -37,27 +37,16 @@ internal sealed class ViewContext<TRow>(DbContextOptions options, string table) 
     {
         var row = modelBuilder.Entity<TRow>();
         row.ToTable(table, PostgresViewStore.Schema);
-        row.Property<string>(Key).HasColumnName(Key).HasColumnOrder(0).UseCollation("C");
-        row.Property<long>(Position).HasColumnName(Position).HasColumnOrder(1);
+        row.Property<string>(Key).HasColumnName(Key);
+        row.Property<long>(Position).HasColumnName(Position);
         row.HasKey(Key);
-        row.HasIndex(Position);
-        var columns = ViewColumn.Of(typeof(TRow));
-        for (var i = 0; i < columns.Count; i++)
+        foreach (var column in ViewColumn.Of(typeof(TRow)))
         {
-            var property = row.Property(columns[i].Property.PropertyType, columns[i].Property.Name).HasColumnName(columns[i].Name).HasColumnOrder(i + 2);
-            if (columns[i].Scale is { } scale)
+            var property = row.Property(column.Property.PropertyType, column.Property.Name).HasColumnName(column.Name);
+            if (column.Scale is { } scale)
             {
                 property.HasPrecision(Precision, scale);
             }
-            else if (columns[i].Property.PropertyType == typeof(string))
-            {
-                property.UseCollation("C");
-            }
-        }
-
-        foreach (var indexed in columns.Where(c => c.IsIndexed))
-        {
-            row.HasIndex(indexed.Property.Name, Key);
         }
 
         foreach (var computed in typeof(TRow).GetProperties().Where(p => !p.CanWrite))

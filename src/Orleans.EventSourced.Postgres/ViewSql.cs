@@ -1,8 +1,5 @@
-using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.EntityFrameworkCore.Metadata;
-using Microsoft.EntityFrameworkCore.Migrations;
-using Microsoft.EntityFrameworkCore.Migrations.Operations;
+using System.Globalization;
+using System.Reflection;
 using Npgsql;
 using Orleans.EventSourced.Core.Projections;
 
@@ -13,29 +10,38 @@ namespace Orleans.EventSourced.Postgres;
 internal sealed class ViewSql<TRow>
     where TRow : class
 {
-    private readonly IReadOnlyList<Column> _columns;
+    private readonly Column[] _columns;
 
-    public ViewSql(ViewContext<TRow> context)
+    // The columns that the constructor takes, in the order of its parameters, and those that are set behind it.
+    private readonly ConstructorInvoker _constructor;
+    private readonly int[] _taken;
+    private readonly int[] _set;
+
+    public ViewSql(string table)
     {
-        var entity = context.Model.FindEntityType(typeof(TRow))!;
-        var table = StoreObjectIdentifier.Create(entity, StoreObjectType.Table)!.Value;
         View = ViewId.Of(typeof(TRow));
-        Columns = entity.GetProperties().ToDictionary(p => p.GetColumnName(table)!, p => p.GetColumnType(table) + (p.IsColumnNullable(table) ? "" : " not null"), StringComparer.Ordinal);
-        _columns = [.. ViewColumn.Of(typeof(TRow)).Select(c => Column.Of(c, entity.FindProperty(c.Property)!.GetColumnType(table)!))];
-        var name = $"{PostgresViewStore.Schema}.{context.Table}";
-        Table = context.Table;
+        _columns = [.. ViewColumn.Of(typeof(TRow)).Select(Column.Of)];
+        Columns = _columns.ToDictionary(c => c.Name, c => c.StoreType + (c.IsNullable ? "" : " not null"), StringComparer.Ordinal);
+        (_constructor, _taken) = Constructor(_columns);
+        _set = [.. Enumerable.Range(0, _columns.Length).Except(_taken)];
+        Columns["key"] = "text not null";
+        Columns["position"] = "bigint not null";
+        var name = $"{PostgresViewStore.Schema}.{table}";
         var names = _columns.Select(c => $"\"{c.Name}\"").ToList();
         Create = $"""
-            {Generate(context, o => o is not CreateIndexOperation)}
+            create table {name} (key text collate "C", position bigint not null, {string.Join(", ", _columns.Select((c, i) => $"{names[i]} {c.Definition}"))}, constraint "PK_{table}" primary key (key));
             create table {name}_tombstones (key text collate "C" primary key, position bigint not null);
             create index on {name}_tombstones (position);
             create table {name}_routes (slice int not null, stream text collate "C" not null, key text collate "C", state json not null, primary key (slice, stream));
             """;
-        CreateIndexes = Generate(context, o => o is CreateIndexOperation);
+        CreateIndexes = string.Join('\n', _columns.Where(c => c.IsIndexed).Select(c => $"create index on {name} (\"{c.Name}\", key);").Prepend($"create index on {name} (position);"));
+        ReadRows = $"select key, {string.Join(", ", names)} from {name} where key = any ($1)";
         CreatePlainName = $"create or replace view {PostgresViewStore.Schema}.\"{View.Name}\" as select * from {name}";
+
+        // In the list of a select unnest goes through all arrays in step, without a table of its own for each column, which a from clause makes: it takes half the server's time.
         Upsert = $"""
             insert into {name} (key, position, {string.Join(", ", names)})
-            select * from unnest($1::text[], $2::bigint[], {string.Join(", ", _columns.Select((c, i) => $"${i + 3}::{c.StoreType}[]"))})
+            select unnest($1::text[]), unnest($2::bigint[]), {string.Join(", ", _columns.Select((c, i) => $"unnest(${i + 3}::{c.StoreType}[])"))}
             on conflict (key) do update set position = excluded.position, {string.Join(", ", names.Select(n => $"{n} = excluded.{n}"))}
             """;
         Revive = $"delete from {name}_tombstones where key = any ($1)";
@@ -56,10 +62,8 @@ internal sealed class ViewSql<TRow>
 
     public ViewId View { get; }
 
-    public string Table { get; }
-
     /// <summary>The type of each column, as <c>read_columns.sql</c> finds it.</summary>
-    public IReadOnlyDictionary<string, string> Columns { get; }
+    public Dictionary<string, string> Columns { get; }
 
     public string Create { get; }
 
@@ -68,6 +72,9 @@ internal sealed class ViewSql<TRow>
 
     /// <summary>Lets the plain name show this table; where it shows another one of the same columns, what hangs on it and what was granted stays.</summary>
     public string CreatePlainName { get; }
+
+    /// <summary>The rows with some keys, as <see cref="Row"/> reads them.</summary>
+    public string ReadRows { get; }
 
     public string Upsert { get; }
 
@@ -85,43 +92,86 @@ internal sealed class ViewSql<TRow>
     public string ReadRoutes { get; }
 
     /// <summary>The columns of these rows, one array each, in the order of <see cref="Upsert"/>.</summary>
-    public IEnumerable<NpgsqlParameter> Arrays(IReadOnlyList<TRow> rows) => _columns.Select(c => c.Array(rows));
+    public IEnumerable<NpgsqlParameter> Arrays(IReadOnlyList<TRow> rows) => _columns.Select(c => c.ArrayOf(rows));
 
-    /// <summary>The statements by which EF Core makes the table, or a part of it.</summary>
-    private static string Generate(ViewContext<TRow> context, Func<MigrationOperation, bool> wanted)
+    /// <summary>A row as <see cref="ReadRows"/> answers it.</summary>
+    public TRow Row(NpgsqlDataReader reader)
     {
-        var model = context.GetService<IDesignTimeModel>().Model;
-        var operations = context.GetService<IMigrationsModelDiffer>().GetDifferences(null, model.GetRelationalModel());
-        return string.Join('\n', context.GetService<IMigrationsSqlGenerator>().Generate([.. operations.Where(wanted)], model).Select(c => c.CommandText));
-    }
-
-    private abstract record Column(string Name, string StoreType)
-    {
-        public static Column Of(ViewColumn column, string storeType)
+        var row = (TRow)(_taken.Length == 0 ? _constructor.Invoke() : _constructor.Invoke(Array.ConvertAll(_taken, i => _columns[i].Read(reader, i + 1)).AsSpan()));
+        foreach (var i in _set)
         {
-            var type = typeof(Column<>).MakeGenericType(typeof(TRow), column.Property.PropertyType);
-            return (Column)Activator.CreateInstance(type, column, storeType)!;
+            _columns[i].Read(reader, i + 1, row);
         }
 
-        public abstract NpgsqlParameter Array(IReadOnlyList<TRow> rows);
+        return row;
     }
 
-    private sealed record Column<TValue> : Column
+    /// <summary>The constructor that EF Core takes too: of those whose parameters are all columns, the one with the fewest.</summary>
+    private static (ConstructorInvoker Constructor, int[] Taken) Constructor(Column[] columns)
     {
-        private readonly Func<TRow, TValue> _value;
+        var fitting = from c in typeof(TRow).GetConstructors(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance)
+                      let taken = c.GetParameters().Select(p => Array.FindIndex(columns, k => k.Fits(p))).ToArray()
+                      where !taken.Contains(-1)
+                      orderby taken.Length
+                      select (ConstructorInvoker.Create(c), taken);
+        return fitting.FirstOrDefault() is { Item1: not null } first ? first : throw new ArgumentException($"The row '{typeof(TRow)}' has no constructor whose parameters are its properties.");
+    }
 
-        public Column(ViewColumn column, string storeType)
-            : base(column.Name, storeType) => _value = column.Property.GetMethod!.CreateDelegate<Func<TRow, TValue>>();
+    private abstract class Column(ViewColumn column)
+    {
+        public string Name { get; } = column.Name;
 
-        public override NpgsqlParameter Array(IReadOnlyList<TRow> rows)
+        public bool IsNullable { get; } = column.IsNullable;
+
+        public bool IsIndexed { get; } = column.IsIndexed;
+
+        /// <summary>As <c>read_columns.sql</c> finds it, and as the mapping of <see cref="ViewContext{TRow}"/> has it.</summary>
+        public string StoreType { get; } = (Nullable.GetUnderlyingType(column.Property.PropertyType) ?? column.Property.PropertyType) switch
+        {
+            var t when t == typeof(string) => "text",
+            var t when t == typeof(bool) => "boolean",
+            var t when t == typeof(int) => "integer",
+            var t when t == typeof(long) => "bigint",
+            var t when t == typeof(decimal) => string.Create(CultureInfo.InvariantCulture, $"numeric({ViewContext<TRow>.Precision},{column.Scale})"),
+            var t when t == typeof(Guid) => "uuid",
+            var t when t == typeof(DateTimeOffset) => "timestamp with time zone",
+            var t when t == typeof(DateOnly) => "date",
+            var t => throw new ArgumentException($"No column has the type {t}."),
+        };
+
+        public string Definition => (StoreType == "text" ? "text collate \"C\"" : StoreType) + (IsNullable ? "" : " not null");
+
+        public static Column Of(ViewColumn column) => (Column)Activator.CreateInstance(typeof(Column<>).MakeGenericType(typeof(TRow), column.Property.PropertyType), column)!;
+
+        public bool Fits(ParameterInfo parameter) => string.Equals(parameter.Name, column.Property.Name, StringComparison.OrdinalIgnoreCase) && parameter.ParameterType == column.Property.PropertyType;
+
+        public abstract NpgsqlParameter ArrayOf(IReadOnlyList<TRow> rows);
+
+        public abstract object? Read(NpgsqlDataReader reader, int ordinal);
+
+        public abstract void Read(NpgsqlDataReader reader, int ordinal, TRow row);
+    }
+
+    private sealed class Column<TValue>(ViewColumn column) : Column(column)
+    {
+        private readonly Func<TRow, TValue> _get = column.Property.GetMethod!.CreateDelegate<Func<TRow, TValue>>();
+        private readonly Action<TRow, TValue> _set = column.Property.SetMethod!.CreateDelegate<Action<TRow, TValue>>();
+
+        public override NpgsqlParameter ArrayOf(IReadOnlyList<TRow> rows)
         {
             var values = new TValue[rows.Count];
             for (var i = 0; i < values.Length; i++)
             {
-                values[i] = _value(rows[i]);
+                values[i] = _get(rows[i]);
             }
 
             return new NpgsqlParameter<TValue[]> { TypedValue = values };
         }
+
+        public override object? Read(NpgsqlDataReader reader, int ordinal) => Value(reader, ordinal);
+
+        public override void Read(NpgsqlDataReader reader, int ordinal, TRow row) => _set(row, Value(reader, ordinal));
+
+        private TValue Value(NpgsqlDataReader reader, int ordinal) => IsNullable && reader.IsDBNull(ordinal) ? default! : reader.GetFieldValue<TValue>(ordinal);
     }
 }
