@@ -1,6 +1,7 @@
 using Fines.Views;
 using Orleans.Configuration;
 using Orleans.EventSourced.AspNetCore;
+using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Hosting;
 
@@ -49,6 +50,7 @@ internal static class Node
                 silo.AddFineDeadlines();
             }
         });
+        builder.Services.Configure<HistoryOptions>(builder.Configuration.GetSection("History"));
         builder.Services.AddFineApi();
         await using var app = builder.Build();
         app.UseExceptionHandler();

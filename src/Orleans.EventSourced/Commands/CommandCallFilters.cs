@@ -16,11 +16,16 @@ internal sealed class IncomingCommandFilter(TimeProvider time) : IIncomingGrainC
         }
 
         adaptor?.ThrowIfOutOfService();
-        return InvokeAsync(context, command ?? new CommandContext(CommandId.New(time).Value));
+        return InvokeAsync(context, command ?? new CommandContext(CommandId.New(time).Value), adaptor is { Branch: not null } ? adaptor : null);
     }
 
-    private static async Task InvokeAsync(IIncomingGrainCallContext context, CommandContext command)
+    private static async Task InvokeAsync(IIncomingGrainCallContext context, CommandContext command, IEventLogViewAdaptor? onBranch)
     {
+        if (onBranch is not null)
+        {
+            await onBranch.ThrowIfNotOnBranchAsync();
+        }
+
         CommandInvocation.Current = new CommandInvocation(command);
         await context.Invoke();
     }

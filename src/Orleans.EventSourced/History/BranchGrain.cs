@@ -73,9 +73,9 @@ public interface IBranchGrain : IGrainWithStringKey
 [Alias("Orleans.EventSourced.IBranchLogGrain")]
 internal interface IBranchLogGrain : IGrainWithStringKey
 {
-    /// <summary>The names of its other rules.</summary>
-    [Alias("ListRules")]
-    Task<IReadOnlyList<string>> ListRulesAsync();
+    /// <summary>What changes when it is made anew under its name, or edited; and the names of its other rules.</summary>
+    [Alias("GetEdition")]
+    Task<BranchEdition> GetEditionAsync();
 
     [Alias("ReadStream")]
     Task<List<StreamedEvent>> ReadStreamAsync(string stream, int after, int maxEvents);
@@ -86,6 +86,10 @@ internal interface IBranchLogGrain : IGrainWithStringKey
     [Alias("Find")]
     Task<StreamedEvent?> FindAsync(Guid id);
 }
+
+/// <summary>Which past a branch has.</summary>
+[GenerateSerializer, Immutable, Alias("Orleans.EventSourced.BranchEdition")]
+internal sealed record BranchEdition([property: Id(0)] Guid Id, [property: Id(1)] IReadOnlyList<string> Rules);
 
 /// <summary>What a live command made happen, on its way to the branch.</summary>
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.BranchAppend")]
@@ -110,6 +114,7 @@ internal sealed class BranchGrain(
     private readonly List<(string View, Operation<BranchRows> Fold)> _folds = [];
     private BranchRequest? _request;
     private Branch? _branch;
+    private Guid _edition;
     private DateTimeOffset _createdAt;
     private DateTimeOffset _expiresAt;
 
@@ -141,7 +146,7 @@ internal sealed class BranchGrain(
 
         var branch = Make(request, point.Position);
         await CheckAsync(branch, request.Edits);
-        (_request, _branch, _createdAt) = (request with { Base = point.Position.ToString() }, branch, time.GetUtcNow());
+        (_request, _branch, _createdAt, _edition) = (request with { Base = point.Position.ToString() }, branch, time.GetUtcNow(), CommandId.New(time).Value);
         _expiresAt = _createdAt + (request.Life ?? options.MaxBranchLife);
         this.RegisterGrainTimer(AnnounceAsync, new GrainTimerCreationOptions(BetweenAnnouncements, BetweenAnnouncements) { Interleave = true, KeepAlive = true });
         return Info();
@@ -156,6 +161,7 @@ internal sealed class BranchGrain(
     public async Task<BranchInfo> EditAsync(IReadOnlyList<BranchEditRequest> edits)
     {
         var before = There();
+        RefuseLive(before);
         var request = _request! with { Edits = [.. _request.Edits, .. edits] };
         var edited = Make(request, before.Definition.Base);
         await CheckAsync(edited, request.Edits);
@@ -164,12 +170,8 @@ internal sealed class BranchGrain(
             throw new HistoryException(HistoryFault.NotNow, $"Branch '{Id}' was edited by another call meanwhile; look at it and try again.");
         }
 
-        if (before.LiveEvents > 0)
-        {
-            throw new HistoryException(HistoryFault.NotNow, $"Branch '{Id}' has {before.LiveEvents} live events, which what was before them cannot be taken from; make another branch.");
-        }
-
-        (_request, _branch) = (request, edited);
+        RefuseLive(before);
+        (_request, _branch, _edition) = (request, edited, CommandId.New(time).Value);
         _folds.ForEach(f => f.Fold.Stop());
         _folds.Clear();
         return Info();
@@ -211,7 +213,7 @@ internal sealed class BranchGrain(
         return was;
     }
 
-    public Task<IReadOnlyList<string>> ListRulesAsync() => Task.FromResult(There().Definition.Rules);
+    public Task<BranchEdition> GetEditionAsync() => Task.FromResult(new BranchEdition(_edition, There().Definition.Rules));
 
     public async Task<List<StreamedEvent>> ReadStreamAsync(string stream, int after, int maxEvents) =>
         [.. (await There().ReadStreamAsync(StreamOf(stream), new StreamVersion(after), Math.Min(maxEvents, PageEvents), CancellationToken.None)).Select(Streamed)];
@@ -249,6 +251,14 @@ internal sealed class BranchGrain(
 
     private Branch Make(BranchRequest request, LogPosition at) =>
         new(new BranchDefinition(Id, at, [.. request.Edits.Select(e => e.ToEdit())], request.Rules, request.Reason, request.Actor), catalog, log, codec, options, thread);
+
+    private void RefuseLive(Branch branch)
+    {
+        if (branch.LiveEvents > 0)
+        {
+            throw new HistoryException(HistoryFault.NotNow, $"Branch '{Id}' has {branch.LiveEvents} live events, which what was before them cannot be taken from; make another branch.");
+        }
+    }
 
     /// <summary>An edit that names what is not there is refused at once, not when a view is asked for.</summary>
     private static async Task CheckAsync(Branch branch, IReadOnlyList<BranchEditRequest> edits)

@@ -7,12 +7,21 @@ namespace Orleans.EventSourced.History;
 /// <summary>A branch as a log, for the grains that live on it: its calls go to the branch's grain, wherever that is. Safe for concurrent use.</summary>
 internal sealed class BranchLog(string id, IGrainFactory grains, BranchCatalog catalog) : IEventLog
 {
-    private volatile IReadOnlyList<BranchRule>? _rules;
+    private volatile IReadOnlyList<BranchRule> _rules = [];
 
-    /// <summary>The other rules of the branch; known from the first read on, which is before anything is folded or decided.</summary>
-    public IReadOnlyList<BranchRule> Rules => _rules ?? [];
+    /// <summary>The other rules of the branch, as of when its edition was asked for last; that is before a grain folds anything.</summary>
+    public IReadOnlyList<BranchRule> Rules => _rules;
 
     private IBranchLogGrain Grain => grains.GetGrain<IBranchLogGrain>(id);
+
+    /// <summary>What changes when the branch is made anew under its name, or edited.</summary>
+    /// <exception cref="HistoryException">There is no such branch.</exception>
+    public async Task<Guid> ReadEditionAsync()
+    {
+        var edition = await OutsideAsync(Grain.GetEditionAsync);
+        _rules = [.. edition.Rules.Select(catalog.Rule)];
+        return edition.Id;
+    }
 
     public async Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
     {
@@ -27,7 +36,6 @@ internal sealed class BranchLog(string id, IGrainFactory grains, BranchCatalog c
 
     public async Task<IReadOnlyList<IReadOnlyList<RecordedEvent>>> ReadStreamsAsync(IReadOnlyList<StreamRead> reads, CancellationToken cancellationToken)
     {
-        _rules ??= [.. (await OutsideAsync(Grain.ListRulesAsync)).Select(catalog.Rule)];
         var pages = new List<IReadOnlyList<RecordedEvent>>(reads.Count);
         foreach (var read in reads)
         {

@@ -17,6 +17,10 @@ internal sealed class BranchScope(string id, BranchLog log)
     /// <summary>The branch's name.</summary>
     public string Id { get; } = id;
 
+    /// <summary>Which past the branch has now.</summary>
+    /// <exception cref="HistoryException">There is no such branch.</exception>
+    public Task<Guid> ReadEditionAsync() => log.ReadEditionAsync();
+
     /// <summary>The fold of a type of streams by another rule; null: by its own.</summary>
     public EntityFold? FoldOf(string type) => log.Rules.OfType<BranchRule.Fold>().LastOrDefault(r => r.States.Type == type)?.States;
 

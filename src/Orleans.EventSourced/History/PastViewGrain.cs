@@ -46,11 +46,12 @@ public sealed record PastAnswer<T>([property: Id(0)] T Value, [property: Id(1)] 
 
 /// <summary>How many rows there are, and what their numbers come to.</summary>
 /// <param name="Rows">How many.</param>
-/// <param name="Sums">The sum of each column of numbers, by the column's name.</param>
+/// <param name="Sums">The sum of each column of decimals, by the column's name.</param>
+/// <param name="Counts">The sum of each column of whole numbers, by the column's name.</param>
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.Totals")]
-public sealed record Totals([property: Id(0)] int Rows, [property: Id(1)] IReadOnlyDictionary<string, decimal> Sums)
+public sealed record Totals([property: Id(0)] int Rows, [property: Id(1)] IReadOnlyDictionary<string, decimal> Sums, [property: Id(2)] IReadOnlyDictionary<string, long> Counts)
 {
-    internal static Totals Of(ViewTotals totals) => new(totals.Rows, totals.Sums);
+    internal static Totals Of(ViewTotals totals) => new(totals.Rows, totals.Sums, totals.Counts);
 }
 
 /// <summary>Names the past of a view: the view, its version, and a point that stays what it is.</summary>

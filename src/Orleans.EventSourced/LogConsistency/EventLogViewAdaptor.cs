@@ -25,6 +25,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     private CommandInvocation? _implicit;
     private Task? _flushing;
     private Exception? _broken;
+    private Guid _edition;
     private bool _loaded;
     private bool _active;
     private bool _turnIsOpen;
@@ -91,10 +92,20 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         (_active, _loaded) = (true, false);
     }
 
+    public async Task ThrowIfNotOnBranchAsync()
+    {
+        if (Branch is { } branch && _broken is null && await branch.ReadEditionAsync() != _edition)
+        {
+            Break(new LogUnavailableException($"Branch '{branch.Id}' was made anew or edited since this activation began."));
+            ThrowIfOutOfService();
+        }
+    }
+
     public async Task PreOnActivate()
     {
         try
         {
+            _edition = Branch is { } branch ? await branch.ReadEditionAsync() : Guid.Empty;
             if (_views.Rehydrate(_context))
             {
                 await _views.ReadTailAsync();

@@ -13,6 +13,9 @@ internal interface IEventLogViewAdaptor
     /// <summary>The branch that the grain lives on; null: it is on the trunk.</summary>
     BranchScope? Branch { get; }
 
+    /// <summary>Stops a call to a grain of a branch that is not there any more, or has another past by now.</summary>
+    Task ThrowIfNotOnBranchAsync();
+
     /// <summary>The position of the last confirmed event; 0 when there is none.</summary>
     LogPosition Position { get; }
 

@@ -58,6 +58,15 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
         var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json", $"Fines__ViewSlices={Slices}");
         AssertPublished(JsonDocument.Parse(second.Output).RootElement, alreadyThere: 561_470);
         await AssertPublishedBySqlAsync(eventlog);
+        if (eventlog is null)
+        {
+            await HistoryVerbTests.AssertAsOfAsync(_folder, eventlog, XesReader.Read(file), new DateTimeOffset(2005, 12, 31, 23, 59, 59, TimeSpan.FromHours(1)), 561_470 / 2);
+        }
+        else
+        {
+            await HistoryVerbTests.AssertWhatIfsAsync(_folder, eventlog, XesReader.Read(file), 561_470, [90], [1.5m]);
+        }
+
         await AssertPublishedBySqlAsync(eventlog, edition: "_e2", fines: await RebuildUnderLoadAsync(eventlog));
 
         await using var node = await HostProcess.ServeAsync(_folder, eventlog, null, null, $"Fines__ViewSlices={Slices}");

@@ -129,8 +129,8 @@ public sealed class BranchTests
         }
 
         var totals = accounts.Totals();
-        Assert.Equal((expected.Count, (decimal)expected.Values.Sum(a => a.Balance)), (totals.Branch.Rows, totals.Branch.Sums["balance"]));
-        Assert.Equal(totals.Branch.Sums["balance"] - totals.Trunk.Sums["balance"], totals.Difference.Sums["balance"]);
+        Assert.Equal((expected.Count, (long)expected.Values.Sum(a => a.Balance)), (totals.Branch.Rows, totals.Branch.Counts["balance"]));
+        Assert.Equal(totals.Branch.Counts["balance"] - totals.Trunk.Counts["balance"], totals.Difference.Counts["balance"]);
         Assert.Equal(before, await HashAsync());
 
         // The state of an account that was closed and opened again keeps its balance, its row does not.
