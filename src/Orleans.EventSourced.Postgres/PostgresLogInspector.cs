@@ -9,6 +9,7 @@ public sealed class PostgresLogInspector : ILogInspector, IAsyncDisposable
 {
     private const int PageCommits = 500;
     private const int PageEvents = 2_000;
+    private const int PageBytes = 4 * 1024 * 1024;
     private const int PagePlaces = 5_000;
 
     // The driver gives times as the server keeps them, in microseconds since 2000-01-01 UTC.
@@ -38,8 +39,8 @@ public sealed class PostgresLogInspector : ILogInspector, IAsyncDisposable
             var page = await ReadAsync(Statements.InspectCommits, [Number(after), Number(PageCommits)], Commit, cancellationToken).ConfigureAwait(false);
             for (var done = 0; done < page.Count;)
             {
-                var some = Some(page, done);
-                foreach (var commit in await WithEventsAsync(some, cancellationToken).ConfigureAwait(false))
+                var some = await WithEventsAsync(Some(page, done), cancellationToken).ConfigureAwait(false);
+                foreach (var commit in some)
                 {
                     yield return commit;
                 }
@@ -114,27 +115,39 @@ public sealed class PostgresLogInspector : ILogInspector, IAsyncDisposable
         return [.. page.Skip(from).TakeWhile((c, i) => i == 0 || (events += Math.Clamp(page[from + i - 1].Count, 0, PageEvents)) < PageEvents)];
     }
 
-    private async Task<IEnumerable<CommitRow>> WithEventsAsync(List<CommitRow> commits, CancellationToken cancellationToken)
+    /// <summary>The first of these commits with their events, one at least: all, unless these are large.</summary>
+    private async Task<List<CommitRow>> WithEventsAsync(List<CommitRow> commits, CancellationToken cancellationToken)
     {
         var events = commits.ConvertAll(_ => new List<EventRow>());
+        var (bytes, whole) = (0L, commits.Count);
         await ReadAsync(
             Statements.InspectEvents,
             [new NpgsqlParameter<long[]> { TypedValue = [.. commits.Select(c => c.Id)] }],
             reader =>
             {
-                events[reader.GetInt32(0) - 1].Add(Event(reader));
+                var i = reader.GetInt32(0) - 1;
+                if (bytes >= PageBytes && i > 0 && events[i].Count == 0)
+                {
+                    whole = i;
+                    return false;
+                }
+
+                var e = Event(reader);
+                events[i].Add(e);
+                bytes += e.Data.Length + e.Metadata.Length;
                 return true;
             },
-            cancellationToken).ConfigureAwait(false);
-        return commits.Zip(events, (c, e) => c with { Events = e });
+            cancellationToken,
+            isEnough: isWanted => !isWanted).ConfigureAwait(false);
+        return [.. commits.Take(whole).Zip(events, (c, e) => c with { Events = e })];
     }
 
     private static CommitRow Commit(NpgsqlDataReader reader) =>
-        new(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt32(2), Time(reader, 3), reader.GetFieldValue<byte[]>(4), reader.IsDBNull(5) ? null : reader.GetFieldValue<byte[]>(5), []);
+        new(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt32(2), Time(reader, 3), reader.GetFieldValue<byte[]>(4), Optional(reader, 5), []);
 
     private static EventRow Event(NpgsqlDataReader reader) => new(
         reader.GetInt64(1),
-        reader.IsDBNull(2) ? null : reader.GetFieldValue<byte[]>(2),
+        Optional(reader, 2),
         reader.GetInt32(3),
         reader.GetInt32(4),
         reader.GetGuid(5).ToByteArray(bigEndian: true),
@@ -143,13 +156,15 @@ public sealed class PostgresLogInspector : ILogInspector, IAsyncDisposable
         reader.GetFieldValue<byte[]>(8),
         reader.GetFieldValue<byte[]>(9));
 
+    private static ReadOnlyMemory<byte>? Optional(NpgsqlDataReader reader, int column) => reader.IsDBNull(column) ? default(ReadOnlyMemory<byte>?) : reader.GetFieldValue<byte[]>(column);
+
     private static long Time(NpgsqlDataReader reader, int column) => unchecked(reader.GetFieldValue<long>(column) + Epoch);
 
     private static NpgsqlParameter<long> Number(long value) => new() { TypedValue = value };
 
     private static NpgsqlParameter<int> Number(int value) => new() { TypedValue = value };
 
-    private async Task<List<T>> ReadAsync<T>(string sql, NpgsqlParameter[] parameters, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken)
+    private async Task<List<T>> ReadAsync<T>(string sql, NpgsqlParameter[] parameters, Func<NpgsqlDataReader, T> row, CancellationToken cancellationToken, Func<T, bool>? isEnough = null)
     {
         try
         {
@@ -160,6 +175,10 @@ public sealed class PostgresLogInspector : ILogInspector, IAsyncDisposable
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
                 rows.Add(row(reader));
+                if (isEnough?.Invoke(rows[^1]) is true)
+                {
+                    break;
+                }
             }
 
             return rows;

@@ -111,13 +111,15 @@ public sealed class SqliteLogInspector : ILogInspector, IAsyncDisposable
     }
 
     private static CommitRow Commit(SqliteDataReader reader) =>
-        new(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), Blob(reader, 4), reader.IsDBNull(5) ? null : Blob(reader, 5), []);
+        new(reader.GetInt64(0), reader.GetInt64(1), reader.GetInt64(2), reader.GetInt64(3), Blob(reader, 4), Optional(reader, 5), []);
 
     private static EventRow Event(SqliteDataReader reader) =>
-        new(reader.GetInt64(0), reader.IsDBNull(1) ? null : Blob(reader, 1), reader.GetInt64(2), reader.GetInt64(3), Blob(reader, 4), Blob(reader, 5), reader.GetInt64(6), Blob(reader, 7), Blob(reader, 8));
+        new(reader.GetInt64(0), Optional(reader, 1), reader.GetInt64(2), reader.GetInt64(3), Blob(reader, 4), Blob(reader, 5), reader.GetInt64(6), Blob(reader, 7), Blob(reader, 8));
 
     /// <summary>A blob or a text as its bytes; nothing where there is none.</summary>
     private static byte[] Blob(SqliteDataReader reader, int column) => reader.IsDBNull(column) ? [] : reader.GetFieldValue<byte[]>(column);
+
+    private static ReadOnlyMemory<byte>? Optional(SqliteDataReader reader, int column) => reader.IsDBNull(column) ? default(ReadOnlyMemory<byte>?) : Blob(reader, column);
 
     private static List<T> Rows<T>(SqliteCommand command, Func<SqliteDataReader, T> row)
     {

@@ -175,7 +175,7 @@ internal sealed class CommitChain(Findings findings, LogAnchor? anchor)
             if (isOther || digests[i] is null)
             {
                 isChanged = true;
-                Report(FindingKind.EventChanged, commit, e, null, "It is not what was written: its digest has another mark. One of its columns was changed, or the name of its stream.");
+                Report(FindingKind.EventChanged, commit, e, "id, type, schema, data or metadata", "It is not what was written: its digest has another mark. One of these columns was changed, or its version, or the name of its stream, which would be found for themselves.");
             }
         }
 
