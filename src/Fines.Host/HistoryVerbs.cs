@@ -102,10 +102,8 @@ internal static class HistoryVerbs
     {
         try
         {
-            var (log, views) = Store.From(new ConfigurationBuilder().AddJsonFile("appsettings.json", optional: true).AddEnvironmentVariables().Build()).OpenToRead();
-            await using var _ = log as IAsyncDisposable;
-            await using var __ = views as IAsyncDisposable;
-            var answer = await ask(log, views, Progress());
+            await using var store = Store.From(Microsoft.Extensions.Hosting.Host.CreateApplicationBuilder([Node.WatchNothing]).Configuration).OpenToRead();
+            var answer = await ask(store.GetRequiredService<IEventLog>(), store.GetService<IViewStore>(), Progress());
             Print(JsonSerializer.SerializeToElement(answer, type), json);
             return 0;
         }

@@ -1,9 +1,11 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 using Orleans.Configuration;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Core.Snapshots;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Sqlite;
 
@@ -44,9 +46,9 @@ internal abstract record Store
     /// <summary>Registers the log, and what a silo needs to find its cluster.</summary>
     public abstract void Configure(ISiloBuilder silo, ClusterSettings cluster);
 
-    /// <summary>Opens log and views for a verb that only reads, beside a node that may be running; what is not there is not made.</summary>
+    /// <summary>The store for verbs that only read, beside nodes that may be running; what is not there is not made. Where a file of views was never made, neither they nor snapshots are there.</summary>
     /// <exception cref="LogException">There is no log, or it may not be used.</exception>
-    public abstract (IEventLog Log, IViewStore? Views) OpenToRead();
+    public abstract ServiceProvider OpenToRead();
 
     private static string FileOf(SqliteConnectionStringBuilder given) => given switch
     {
@@ -86,10 +88,15 @@ internal abstract record Store
         public override async Task<string> PrepareAsync(CancellationToken cancellationToken) =>
             $"SQLite file {System.IO.Path.GetFullPath(Path)}, {await SqliteSchema.PrepareAsync(new SqliteOptions { Path = Path }, cancellationToken)}";
 
-        public override (IEventLog Log, IViewStore? Views) OpenToRead()
+        public override ServiceProvider OpenToRead()
         {
-            var options = new SqliteOptions { Path = Path, ReadOnly = true };
-            return (new SqliteEventLog(options, TimeProvider.System), SqliteViewStore.Exists(options) ? new SqliteViewStore(options, TimeProvider.System) : null);
+            if (!File.Exists(Path))
+            {
+                throw new LogMisconfiguredException($"There is no log '{System.IO.Path.GetFullPath(Path)}'.");
+            }
+
+            var services = new ServiceCollection().AddSingleton(TimeProvider.System).AddSqliteEventLog(o => (o.Path, o.ReadOnly) = (Path, true));
+            return (SqliteViewStore.Exists(new SqliteOptions { Path = Path }) ? services : services.RemoveAll<ISnapshotStore>().RemoveAll<IViewStore>()).BuildServiceProvider();
         }
 
         public override void Configure(ISiloBuilder silo, ClusterSettings cluster)
@@ -116,7 +123,10 @@ internal abstract record Store
             return $"{durability.Description}, database {connection.Database} at {connection.Host}:{connection.Port}{warning}";
         }
 
-        public override (IEventLog Log, IViewStore? Views) OpenToRead() => (new PostgresEventLog(Options), new PostgresViewStore(Options));
+        public override ServiceProvider OpenToRead() => new ServiceCollection()
+            .AddSingleton(TimeProvider.System)
+            .AddPostgresEventLog(o => (o.ConnectionString, o.AdminConnectionString) = (Options.ConnectionString, Options.AdminConnectionString))
+            .BuildServiceProvider();
 
         public override void Configure(ISiloBuilder silo, ClusterSettings cluster)
         {

@@ -2,12 +2,12 @@ using System.CommandLine;
 
 namespace Fines.Host;
 
-/// <summary>What the program does besides serving: <c>import FILE</c>, <c>generate N</c>, and questions to the past.</summary>
+/// <summary>What the program does besides serving: <c>import FILE</c>, <c>generate N</c>, <c>verify</c>, and questions to the past.</summary>
 internal static class Verbs
 {
     private const int MaxParallel = 10_000;
 
-    public static IReadOnlySet<string> Names { get; } = new HashSet<string>(StringComparer.Ordinal) { "import", "generate", "what-if", "as-of", "--help", "-h", "-?", "--version" };
+    public static IReadOnlySet<string> Names { get; } = new HashSet<string>(StringComparer.Ordinal) { "import", "generate", "what-if", "as-of", "verify", "--help", "-h", "-?", "--version" };
 
     public static Task<int> RunAsync(string[] args)
     {
@@ -35,7 +35,7 @@ internal static class Verbs
         var generate = new Command("generate", "Makes N fines with the proportions of a real city's, and sends them like an import.") { count, parallel, json };
         generate.SetAction((r, cancel) => Import.RunAsync(FineGenerator.Generate(r.GetValue(count)), new ImportOptions(r.GetValue(parallel), r.GetValue(json), r.GetValue(count)), cancel));
 
-        var root = new RootCommand("A node of the traffic fines' cluster. Without a verb it serves HTTP on http://localhost:5080 (--urls to change it).") { import, generate };
+        var root = new RootCommand("A node of the traffic fines' cluster. Without a verb it serves HTTP on http://localhost:5080 (--urls to change it).") { import, generate, Verify.Command() };
         foreach (var verb in HistoryVerbs.All())
         {
             root.Subcommands.Add(verb);

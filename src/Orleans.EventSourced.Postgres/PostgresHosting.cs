@@ -11,7 +11,7 @@ namespace Orleans.EventSourced.Postgres;
 public static class PostgresHosting
 {
     /// <summary>
-    /// Adds the log, the snapshots, the views and the checkpoints of reactions. The schema is not touched: call <see cref="PostgresSchema.MigrateAsync"/> and <see cref="PostgresSchema.CheckAsync"/> before the silo starts.
+    /// Adds the log, what checks it, the snapshots, the views and the checkpoints of reactions. The schema is not touched: call <see cref="PostgresSchema.MigrateAsync"/> and <see cref="PostgresSchema.CheckAsync"/> before the silo starts.
     /// </summary>
     /// <param name="services">The silo's services.</param>
     /// <param name="configure">At least the connection string.</param>
@@ -22,6 +22,7 @@ public static class PostgresHosting
         services.AddOptions<PostgresOptions>().Configure(configure).ValidateOnStart();
         services.AddSingleton<IValidateOptions<PostgresOptions>, PostgresOptions.Validator>();
         services.AddSingleton<IEventLog>(provider => new PostgresEventLog(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
+        services.AddSingleton<ILogInspector>(provider => new PostgresLogInspector(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddSingleton<ISnapshotStore>(provider => new PostgresSnapshotStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddSingleton<IViewStore>(provider => new PostgresViewStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddSingleton<IReactionStore>(provider => new PostgresReactionStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));

@@ -78,6 +78,33 @@ public sealed class PostgresSnapshotStore : ISnapshotStore, IAsyncDisposable
         }
     }
 
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<SnapshotRow>> ListAsync(SnapshotRow? after, int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        try
+        {
+            await using var command = _source.CreateCommand(Statements.ListSnapshots);
+            command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = after?.LogId ?? Guid.Empty });
+            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = after?.Stream ?? "" });
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = after?.FoldVersion ?? int.MinValue });
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = after?.Version ?? int.MinValue });
+            command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            var rows = new List<SnapshotRow>();
+            while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                rows.Add(new SnapshotRow(reader.GetGuid(0), reader.GetString(1), reader.GetInt32(2), reader.GetInt32(3), reader.GetInt64(4), reader.GetGuid(5), reader.GetFieldValue<byte[]>(6)));
+            }
+
+            return rows;
+        }
+        catch (Exception e) when (PostgresErrors.IsStoreError(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw PostgresErrors.OnRead(e);
+        }
+    }
+
     /// <summary>Closes the connections.</summary>
     public ValueTask DisposeAsync() => _source.DisposeAsync();
 

@@ -22,7 +22,19 @@ internal static class Statements
 
     public static string FindEvent => Get("find_event");
 
+    public static string InspectLog => Get("inspect_log");
+
+    public static string InspectCommits => Get("inspect_commits");
+
+    public static string InspectEvents => Get("inspect_events");
+
+    public static string InspectStreams => Get("inspect_streams");
+
+    public static string InspectPlaces => Get("inspect_places");
+
     public static string ReadSnapshot => Get("read_snapshot");
+
+    public static string ListSnapshots => Get("list_snapshots");
 
     public static string WriteSnapshot => Get("write_snapshot");
 

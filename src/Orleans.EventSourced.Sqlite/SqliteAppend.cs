@@ -65,7 +65,7 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
         if (_digests.Count > 0)
         {
             var link = HashLink.Next(last.Link, new LogPosition(position), HashLink.FromMicroseconds(at), _digests);
-            session.Prepared(Statements.InsertCommit, ("$position", position), ("$id", _commitId), ("$count", _digests.Count), ("$recorded_at", at), ("$link", link)).ExecuteNonQuery();
+            session.Prepared(Statements.InsertCommit, ("$position", position), ("$id", _commitId), ("$count", _digests.Count), ("$recorded_at", at), ("$link", link), ("$marks", HashLink.Marks(_digests))).ExecuteNonQuery();
         }
 
         return outcomes;
@@ -149,8 +149,13 @@ internal sealed class SqliteAppend(SqliteSession session, TimeProvider time)
         return reader.Read() ? (reader.GetInt64(0), reader.GetInt32(1)) : null;
     }
 
-    private long InsertStream(StreamId stream, long at) =>
-        (long)session.Prepared(Statements.InsertStream, ("$name", stream.Value), ("$type", stream.Type), ("$created_at", at)).ExecuteScalar()!;
+    private long InsertStream(StreamId stream, long at)
+    {
+        var id = (long)session.Prepared(Statements.NextStream).ExecuteScalar()!;
+        session.Prepared(
+            Statements.InsertStream, ("$id", id), ("$name", stream.Value), ("$type", stream.Type), ("$created_at", at), ("$seal", RowSeal.OfStream(id, stream.Value, at))).ExecuteNonQuery();
+        return id;
+    }
 
     private (long Position, long Id, long Count, long RecordedAt, byte[] Link) LastCommit()
     {

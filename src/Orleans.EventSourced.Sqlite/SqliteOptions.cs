@@ -11,7 +11,7 @@ public sealed class SqliteOptions
     /// </summary>
     public string Path { get; set; } = System.IO.Path.Combine("data", "eventlog.db");
 
-    /// <summary>Opens the log for reading only, which is allowed beside the process that writes. Default false.</summary>
+    /// <summary>Opens the files for reading only, which is allowed beside the process that writes. They are there already, and have the schema of this program. Default false.</summary>
     public bool ReadOnly { get; set; }
 
     /// <summary>How many threads read each file, each with a connection of its own. 1 to 16; default 2.</summary>

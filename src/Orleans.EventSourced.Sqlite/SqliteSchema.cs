@@ -93,6 +93,8 @@ public static class SqliteSchema
         var session = new SqliteSession(path, writes: true);
         try
         {
+            session.Connection.CreateFunction("seal_of_log", (byte[] logId, long createdAt) => RowSeal.OfLog(logId, createdAt), isDeterministic: true);
+            session.Connection.CreateFunction("seal_of_stream", (long id, string name, long createdAt) => RowSeal.OfStream(id, name, createdAt), isDeterministic: true);
             Migrate(session, path, Statements.Migrations(migrations), begin);
             return session;
         }

@@ -67,6 +67,38 @@ public sealed class SqliteSnapshotStore : ISnapshotStore, IAsyncDisposable
         session => session.Prepared(Statements.DeleteSnapshots, ("$log_id", logId.ToByteArray(true)), ("$stream", stream.Value), ("$fold_version", foldVersion)).ExecuteNonQuery(),
         cancellationToken);
 
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<SnapshotRow>> ListAsync(SnapshotRow? after, int limit, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        return _file.ReadAsync<IReadOnlyList<SnapshotRow>>(
+            session =>
+            {
+                using var reader = session.Prepared(
+                    Statements.ListSnapshots,
+                    ("$log_id", after?.LogId.ToByteArray(true) ?? []),
+                    ("$stream", after?.Stream ?? ""),
+                    ("$fold_version", after?.FoldVersion ?? int.MinValue),
+                    ("$version", after?.Version ?? int.MinValue),
+                    ("$most", limit)).ExecuteReader();
+                var rows = new List<SnapshotRow>();
+                while (reader.Read())
+                {
+                    rows.Add(new SnapshotRow(
+                        new Guid(reader.GetFieldValue<byte[]>(0), bigEndian: true),
+                        reader.GetString(1),
+                        reader.GetInt32(2),
+                        reader.GetInt32(3),
+                        reader.GetInt64(4),
+                        new Guid(reader.GetFieldValue<byte[]>(5), bigEndian: true),
+                        reader.GetFieldValue<byte[]>(6)));
+                }
+
+                return rows;
+            },
+            cancellationToken);
+    }
+
     /// <summary>Finishes what is queued and closes the file.</summary>
     public ValueTask DisposeAsync() => _file.DisposeAsync();
 }

@@ -9,7 +9,7 @@ namespace Orleans.EventSourced.Sqlite;
 /// </summary>
 internal sealed class SqliteViewsFile : IAsyncDisposable
 {
-    private readonly SqliteWorker _writer;
+    private readonly SqliteWorker? _writer;
     private readonly SqliteWorker _readers;
 
     /// <exception cref="LogMisconfiguredException">The file is newer than this program, or no file of views.</exception>
@@ -23,7 +23,7 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
     {
         try
         {
-            (_writer, _readers) = SqliteWorker.WriterAndReaders(name, options, () => open(options), path);
+            (_writer, _readers) = options.ReadOnly ? (null, SqliteWorker.ReadersOf(name, options, path)) : SqliteWorker.WriterAndReaders(name, options, () => open(options), path);
         }
         catch (SqliteException e)
         {
@@ -46,7 +46,7 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
     public Task<T> WriteAsync<T>(Func<SqliteSession, T> work, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        return _writer.RunAsync(session =>
+        return _writer is null ? throw new LogMisconfiguredException("This file was opened for reading only.") : _writer.RunAsync(session =>
         {
             session.Begin();
             try
@@ -68,7 +68,10 @@ internal sealed class SqliteViewsFile : IAsyncDisposable
     {
         // The last connection to close brings the write-ahead log into the file, if it may write.
         await _readers.DisposeAsync().ConfigureAwait(false);
-        await _writer.DisposeAsync().ConfigureAwait(false);
+        if (_writer is not null)
+        {
+            await _writer.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
     private static void Commit(SqliteSession session)

@@ -12,6 +12,8 @@ internal static class Statements
 
     public static string FindStream => Get("find_stream");
 
+    public static string NextStream => Get("next_stream");
+
     public static string InsertStream => Get("insert_stream");
 
     public static string FindId => Get("find_id");
@@ -32,7 +34,19 @@ internal static class Statements
 
     public static string FindEvent => Get("find_event");
 
+    public static string InspectLog => Get("inspect_log");
+
+    public static string InspectCommits => Get("inspect_commits");
+
+    public static string InspectEvents => Get("inspect_events");
+
+    public static string InspectStreams => Get("inspect_streams");
+
+    public static string InspectPlaces => Get("inspect_places");
+
     public static string ReadSnapshot => Get("read_snapshot");
+
+    public static string ListSnapshots => Get("list_snapshots");
 
     public static string WriteSnapshot => Get("write_snapshot");
 

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Hosting;
 
@@ -7,6 +8,9 @@ namespace Fines.Views;
 /// <summary>The views of the example.</summary>
 public static class FineViews
 {
+    private static readonly Projection<OpenCase> Cases = Projection.Of<OpenCase, FineEvent, OpenCase.Case>(FineViewsJson.Default.Options);
+    private static readonly Projection<PenaltyDue> Penalties = Projection.Of<PenaltyDue, FineEvent, PenaltyDue.Matter>(FineViewsJson.Default.Options);
+
     /// <summary>View <c>fine_summary</c>.</summary>
     public static Projection<FineSummary> Summary { get; } = Projection.Of<FineSummary, FineEvent>();
 
@@ -16,15 +20,15 @@ public static class FineViews
     /// <summary>View <c>officer_month</c>.</summary>
     public static Projection<OfficerMonth> Officers { get; } = Projection.Of<OfficerMonth, FineEvent, FineAccount>(FineViewsJson.Default.Options);
 
+    /// <summary>What compares each of them with the log.</summary>
+    public static IReadOnlyList<ViewVerification> Verifications { get; } =
+        [ViewVerification.Of(Summary), ViewVerification.Of(Articles), ViewVerification.Of(Officers), ViewVerification.Of(Cases), ViewVerification.Of(Penalties)];
+
     /// <summary>Adds all of them to a silo.</summary>
     /// <param name="silo">The silo builder.</param>
     /// <param name="slices">Into how many shares the rows of each are divided.</param>
-    public static ISiloBuilder AddFineViews(this ISiloBuilder silo, int slices = 1) => silo
-        .AddView(Summary, slices)
-        .AddView(Articles, slices)
-        .AddView(Officers, slices)
-        .AddView(Projection.Of<OpenCase, FineEvent, OpenCase.Case>(FineViewsJson.Default.Options), slices)
-        .AddView(Projection.Of<PenaltyDue, FineEvent, PenaltyDue.Matter>(FineViewsJson.Default.Options), slices);
+    public static ISiloBuilder AddFineViews(this ISiloBuilder silo, int slices = 1) =>
+        silo.AddView(Summary, slices).AddView(Articles, slices).AddView(Officers, slices).AddView(Cases, slices).AddView(Penalties, slices);
 }
 
 /// <summary>How routes are kept; generated at build time, because every event writes one.</summary>

@@ -45,6 +45,13 @@ public abstract class EntityFold
     /// <summary>The state as JSON.</summary>
     public JsonElement Show(object state) => JsonSerializer.SerializeToElement(state, State, Json);
 
+    /// <summary>The state as a snapshot holds it.</summary>
+    public byte[] ToJson(object state) => JsonSerializer.SerializeToUtf8Bytes(state, State, Json);
+
+    /// <summary>The state that a snapshot holds.</summary>
+    /// <exception cref="JsonException">It holds none.</exception>
+    public object FromJson(ReadOnlySpan<byte> state) => JsonSerializer.Deserialize(state, State, Json) ?? throw new JsonException("the state is null.");
+
     /// <summary>The state after one more event of the log.</summary>
     /// <exception cref="HistoryException">The fold, or the codec, refuses the event.</exception>
     public object Evolve(object state, RecordedEvent recorded, JsonEventCodec codec)

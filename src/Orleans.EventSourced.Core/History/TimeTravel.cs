@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
@@ -164,11 +165,9 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
         try
         {
             // One that does not fit the class any more is worth nothing; the events are the truth.
-            return System.Text.Json.JsonSerializer.Deserialize(snapshot.State.Span, fold.State, fold.Json) is { } state
-                ? new StateReading(stream, snapshot.Version, snapshot.Position, own.RecordedAt, state, IsFinal: true)
-                : Start(fold, stream);
+            return new StateReading(stream, snapshot.Version, snapshot.Position, own.RecordedAt, fold.FromJson(snapshot.State.Span), IsFinal: true);
         }
-        catch (System.Text.Json.JsonException)
+        catch (JsonException)
         {
             return Start(fold, stream);
         }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
@@ -16,6 +17,9 @@ namespace Orleans.EventSourced.Core.Log;
 /// </remarks>
 public static class HashLink
 {
+    /// <summary>How many bytes of an event's digest are kept beside the link of its commit, by which a wrong link is traced to the event.</summary>
+    public const int MarkBytes = 4;
+
     /// <summary>The digest of one event.</summary>
     /// <param name="stream">The stream's name.</param>
     /// <param name="version">The event's version.</param>
@@ -46,19 +50,64 @@ public static class HashLink
         return Digest(e.Stream.Value, e.Version.Value, e.Id.Value, e.Type, e.Schema, e.Data.Span, e.Metadata.Span);
     }
 
+    /// <summary>The digest of a row as it is stored, whatever stands in it. Null: it holds numbers that no event has.</summary>
+    internal static byte[]? Digest(EventRow row)
+    {
+        if (row.Version != (int)row.Version || row.Schema != (int)row.Schema || row.Stream is not { } stream)
+        {
+            return null;
+        }
+
+        var length = (7 * 4) + stream.Length + 4 + row.Id.Length + row.Type.Length + 4 + row.Data.Length + row.Metadata.Length;
+        var bytes = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            var at = 0;
+            Write(bytes, ref at, stream.Span);
+            Write(bytes, ref at, (int)row.Version);
+            Write(bytes, ref at, row.Id.Span);
+            Write(bytes, ref at, row.Type.Span);
+            Write(bytes, ref at, (int)row.Schema);
+            Write(bytes, ref at, row.Data.Span);
+            Write(bytes, ref at, row.Metadata.Span);
+            return SHA256.HashData(bytes.AsSpan(0, at));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
+    }
+
+    /// <summary>The marks of a commit's events.</summary>
+    /// <param name="digests">Their digests, in order.</param>
+    public static byte[] Marks(IReadOnlyList<byte[]> digests)
+    {
+        ArgumentNullException.ThrowIfNull(digests);
+        var marks = new byte[digests.Count * MarkBytes];
+        for (var i = 0; i < digests.Count; i++)
+        {
+            digests[i].AsSpan(0, MarkBytes).CopyTo(marks.AsSpan(i * MarkBytes));
+        }
+
+        return marks;
+    }
+
     /// <summary>The link of a commit.</summary>
     /// <param name="previous">The link of the commit before; empty for the first.</param>
     /// <param name="position">The position of the commit's first event.</param>
     /// <param name="recordedAt">The commit's time; what is below a microsecond does not count.</param>
     /// <param name="digests">The digests of its events, in order.</param>
-    public static byte[] Next(ReadOnlySpan<byte> previous, LogPosition position, DateTimeOffset recordedAt, IReadOnlyList<byte[]> digests)
+    public static byte[] Next(ReadOnlySpan<byte> previous, LogPosition position, DateTimeOffset recordedAt, IReadOnlyList<byte[]> digests) => Next(previous, position.Value, Microseconds(recordedAt), digests);
+
+    /// <summary>The link of a commit as it is stored, whatever stands in it.</summary>
+    internal static byte[] Next(ReadOnlySpan<byte> previous, long position, long recordedAt, IReadOnlyList<byte[]> digests)
     {
         ArgumentNullException.ThrowIfNull(digests);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Add(hash, previous);
-        Add(hash, position.Value);
+        Add(hash, position);
         Add(hash, digests.Count);
-        Add(hash, Microseconds(recordedAt));
+        Add(hash, recordedAt);
         AddLength(hash, digests.Count * SHA256.HashSizeInBytes);
         foreach (var digest in digests)
         {
@@ -73,6 +122,20 @@ public static class HashLink
 
     /// <summary>The time that is so many microseconds after 1970-01-01 UTC.</summary>
     public static DateTimeOffset FromMicroseconds(long microseconds) => DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond);
+
+    private static void Write(byte[] to, ref int at, ReadOnlySpan<byte> field)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(to.AsSpan(at), field.Length);
+        field.CopyTo(to.AsSpan(at + 4));
+        at += 4 + field.Length;
+    }
+
+    private static void Write(byte[] to, ref int at, int number)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(to.AsSpan(at), 4);
+        BinaryPrimitives.WriteInt32BigEndian(to.AsSpan(at + 4), number);
+        at += 8;
+    }
 
     private static void Add(IncrementalHash hash, ReadOnlySpan<byte> field)
     {

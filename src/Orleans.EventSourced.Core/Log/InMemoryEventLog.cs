@@ -9,9 +9,10 @@ namespace Orleans.EventSourced.Core.Log;
 /// ends with it. Safe for concurrent use.
 /// </summary>
 /// <param name="time">The clock of commits.</param>
-public sealed class InMemoryEventLog(TimeProvider time) : IEventLog
+public sealed partial class InMemoryEventLog(TimeProvider time) : IEventLog, ILogInspector
 {
     private readonly Lock _gate = new();
+    private readonly DateTimeOffset _createdAt = time.GetUtcNow();
     private readonly Guid _logId = Guid.CreateVersion7(time.GetUtcNow());
     private readonly Dictionary<StreamId, List<RecordedEvent>> _streams = [];
     private readonly Dictionary<EventId, RecordedEvent> _ids = [];
@@ -20,7 +21,7 @@ public sealed class InMemoryEventLog(TimeProvider time) : IEventLog
     private readonly List<int> _commitOf = [];
     private readonly List<Commit> _commits = [];
 
-    private Commit Last => _commits.Count == 0 ? new Commit(LogPosition.Start, 1, null, []) : _commits[^1];
+    private Commit Last => _commits.Count == 0 ? new Commit(LogPosition.Start, 1, null, [], []) : _commits[^1];
 
     /// <inheritdoc/>
     public Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
@@ -110,7 +111,8 @@ public sealed class InMemoryEventLog(TimeProvider time) : IEventLog
         var written = _events.GetRange((int)first.Value - 1, _events.Count - (int)first.Value + 1);
         if (written.Count > 0)
         {
-            _commits.Add(new Commit(first, written.Count, at, HashLink.Next(Last.Link, first, at, written.ConvertAll(HashLink.Digest))));
+            var digests = written.ConvertAll(HashLink.Digest);
+            _commits.Add(new Commit(first, written.Count, at, HashLink.Next(Last.Link, first, at, digests), HashLink.Marks(digests)));
         }
 
         return outcomes;
@@ -204,5 +206,5 @@ public sealed class InMemoryEventLog(TimeProvider time) : IEventLog
         }
     }
 
-    private sealed record Commit(LogPosition Position, int Count, DateTimeOffset? RecordedAt, byte[] Link);
+    private sealed record Commit(LogPosition Position, int Count, DateTimeOffset? RecordedAt, byte[] Link, byte[] Marks);
 }

@@ -91,7 +91,7 @@ public static class ViewComparison
         }
     }
 
-    private static async IAsyncEnumerable<KeyedRow<TRow>> AllAsync<TRow>(IViewReader<TRow> reader, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    internal static async IAsyncEnumerable<KeyedRow<TRow>> AllAsync<TRow>(IViewReader<TRow> reader, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
         where TRow : class
     {
         var query = new RowQuery { Limit = RowQuery.MaxLimit };
@@ -109,7 +109,7 @@ public static class ViewComparison
     }
 
     /// <summary>Null: the row is as the fold has it, or went on behind the position folded.</summary>
-    private static async Task<ViewDifference?> DifferenceAsync<TRow>(
+    internal static async Task<ViewDifference?> DifferenceAsync<TRow>(
         string key, Dictionary<string, (TRow Row, LogPosition Position)> expected, LogPosition position, int slices, IViewReader<TRow> reader, TimeProvider time, CancellationToken cancellationToken)
         where TRow : class
     {
@@ -131,7 +131,7 @@ public static class ViewComparison
         }
     }
 
-    private static bool IsSame<TRow>(Dictionary<string, (TRow Row, LogPosition Position)> expected, string key, KeyedRow<TRow>? row)
+    internal static bool IsSame<TRow>(Dictionary<string, (TRow Row, LogPosition Position)> expected, string key, KeyedRow<TRow>? row)
         where TRow : class =>
         expected.TryGetValue(key, out var fold) ? row is not null && row.Position == fold.Position.Value && fold.Row.Equals(row.Row) : row is null;
 

@@ -32,4 +32,13 @@ public interface ISnapshotStore
     /// <summary>Drops every snapshot of a stream of this log made by this fold.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer; they may or may not be there.</exception>
     Task DeleteAsync(Guid logId, StreamId stream, int foldVersion, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The snapshots of all streams, folds and logs as they are stored, a page of them, by log, stream, fold version and version: for whoever checks them. What is written meanwhile may be among them.
+    /// </summary>
+    /// <param name="after">The last row of the page before; null: begin.</param>
+    /// <param name="limit">The most rows, 1 or more; a state may have megabytes.</param>
+    /// <param name="cancellationToken">Ends the read.</param>
+    /// <exception cref="LogUnavailableException">The store could not answer.</exception>
+    Task<IReadOnlyList<SnapshotRow>> ListAsync(SnapshotRow? after, int limit, CancellationToken cancellationToken);
 }

@@ -1,2 +1,2 @@
 -- parameters: as named
-insert into commits (position, id, count, recorded_at, link) values ($position, $id, $count, $recorded_at, $link)
+insert into commits (position, id, count, recorded_at, link, marks) values ($position, $id, $count, $recorded_at, $link, $marks)

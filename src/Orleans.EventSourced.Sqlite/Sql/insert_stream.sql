@@ -1,2 +1,2 @@
--- parameters: $name, $type, $created_at; columns: the new id
-insert into streams (name, type, created_at) values ($name, $type, $created_at) returning id
+-- parameters: as named
+insert into streams (id, name, type, created_at, seal) values ($id, $name, $type, $created_at, $seal)

@@ -158,6 +158,34 @@ public abstract class SnapshotStoreConformance
     }
 
     [Fact]
+    public async Task all_snapshots_are_listed_page_by_page_as_they_were_written()
+    {
+        var store = await OpenAsync();
+        var (stream, other) = (NewStream(), NewStream("schlüssel/😀"));
+        Snapshot[] written = [At(stream, 5, "{ }"), At(stream, 9), At(stream, 5) with { FoldVersion = 2 }, At(other, 5), At(stream, 5) with { LogId = Guid.Parse("0190a5c8-7d3e-7c11-8f4a-2b6d9e01c354") }];
+        foreach (var snapshot in written)
+        {
+            await store.WriteAsync(snapshot, Token);
+        }
+
+        var listed = new List<SnapshotRow>();
+        for (IReadOnlyList<SnapshotRow> page = []; (page = await store.ListAsync(page.Count == 0 ? null : page[^1], 2, Token)).Count > 0;)
+        {
+            Assert.InRange(page.Count, 1, 2);
+            listed.AddRange(page);
+        }
+
+        Assert.Equal(listed.Count, listed.DistinctBy(r => (r.LogId, r.Stream, r.FoldVersion, r.Version)).Count());
+        Assert.Equal([5, 9], listed.Where(r => r.LogId == Log && r.Stream == stream.Value && r.FoldVersion == 1).Select(r => r.Version));
+        foreach (var s in written)
+        {
+            var row = Assert.Single(listed, r => (r.LogId, r.Stream, r.FoldVersion, r.Version) == (s.LogId, s.Stream.Value, s.FoldVersion, s.Version.Value));
+            Assert.Equal((s.Position.Value, s.EventId.Value), (row.Position, row.EventId));
+            Assert.Equal(s.State.ToArray(), row.State.ToArray());
+        }
+    }
+
+    [Fact]
     public async Task writers_and_readers_may_work_at_the_same_time()
     {
         var store = await OpenAsync();

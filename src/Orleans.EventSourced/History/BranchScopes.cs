@@ -101,6 +101,8 @@ internal sealed class BranchScopes(IServiceProvider provider) : IAsyncDisposable
 
         public Task<Snapshot?> ReadLatestAsync(Guid logId, StreamId stream, int foldVersion, StreamVersion? upTo, CancellationToken cancellationToken) => Task.FromResult<Snapshot?>(null);
 
+        public Task<IReadOnlyList<SnapshotRow>> ListAsync(SnapshotRow? after, int limit, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SnapshotRow>>([]);
+
         public Task WriteAsync(Snapshot snapshot, CancellationToken cancellationToken) => Task.CompletedTask;
 
         public Task DeleteAsync(Guid logId, StreamId stream, int foldVersion, CancellationToken cancellationToken) => Task.CompletedTask;

@@ -19,6 +19,30 @@ public sealed class SqliteEventLogConformance : EventLogConformance, IDisposable
     }
 }
 
+public sealed class SqliteLogInspectorConformance : LogInspectorConformance, IAsyncDisposable
+{
+    private readonly TestFolder _folder = new();
+    private readonly List<IAsyncDisposable> _opened = [];
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var opened in _opened)
+        {
+            await opened.DisposeAsync();
+        }
+
+        _folder.Dispose();
+    }
+
+    protected override Task<(IEventLog Log, ILogInspector Inspector)> OpenAsync()
+    {
+        var options = new SqliteOptions { Path = _folder.Database };
+        var (log, inspector) = (new SqliteEventLog(options, TimeProvider.System), new SqliteLogInspector(options));
+        _opened.AddRange([log, inspector]);
+        return Task.FromResult<(IEventLog, ILogInspector)>((log, inspector));
+    }
+}
+
 public sealed class SqliteSnapshotStoreConformance : SnapshotStoreConformance, IDisposable
 {
     private readonly TestFolder _folder = new();

@@ -33,6 +33,9 @@ public sealed class SqliteLaws : IAsyncLifetime
     [InlineData("update streams set name = 'fine/other'")]
     [InlineData("update events set data = '{}'")]
     [InlineData("update commits set count = 2")]
+    [InlineData("update log set seal = zeroblob(32)")]
+    [InlineData("update streams set seal = zeroblob(32)")]
+    [InlineData("update commits set marks = null")]
     [InlineData("delete from log")]
     [InlineData("delete from streams")]
     [InlineData("delete from events")]
@@ -42,11 +45,11 @@ public sealed class SqliteLaws : IAsyncLifetime
     [InlineData("replace into events select stream_id, version + 1, commit_id + 1, ordinal, id, type, schema, '{}', metadata from events")]
     [InlineData("replace into events select stream_id, version + 1, commit_id, ordinal, randomblob(16), type, schema, '{}', metadata from events")]
     [InlineData("replace into events (rowid, stream_id, version, commit_id, ordinal, id, type, schema, data, metadata) select rowid, 77, version, 77, 77, randomblob(16), type, schema, '{}', metadata from events")]
-    [InlineData("replace into commits select position, id + 1, count, recorded_at, zeroblob(32) from commits")]
-    [InlineData("replace into commits select position + 1, id, count, recorded_at, zeroblob(32) from commits")]
-    [InlineData("replace into streams select id, 'fine/other', type, created_at from streams")]
-    [InlineData("replace into streams select id + 1, name, type, created_at from streams")]
-    [InlineData("replace into log select only_row, zeroblob(16), created_at from log")]
+    [InlineData("replace into commits (position, id, count, recorded_at, link) select position, id + 1, count, recorded_at, zeroblob(32) from commits")]
+    [InlineData("replace into commits (position, id, count, recorded_at, link) select position + 1, id, count, recorded_at, zeroblob(32) from commits")]
+    [InlineData("replace into streams (id, name, type, created_at) select id, 'fine/other', type, created_at from streams")]
+    [InlineData("replace into streams (id, name, type, created_at) select id + 1, name, type, created_at from streams")]
+    [InlineData("replace into log (only_row, log_id, created_at) select only_row, zeroblob(16), created_at from log")]
     public async Task facts_cannot_be_changed(string change)
     {
         using var file = new SqliteConnection($"Data Source={_folder.Database};Pooling=False");
@@ -144,7 +147,7 @@ public sealed class SqliteLaws : IAsyncLifetime
         using (var file = new SqliteConnection($"Data Source={_folder.Database};Pooling=False"))
         {
             file.Open();
-            new SqliteCommand($"insert into events select stream_id, 2, 77, 0, {id}, type, {schema}, data, metadata from events; insert into commits select 2, 77, 1, recorded_at, link from commits", file).ExecuteNonQuery();
+            new SqliteCommand($"insert into events select stream_id, 2, 77, 0, {id}, type, {schema}, data, metadata from events; insert into commits (position, id, count, recorded_at, link) select 2, 77, 1, recorded_at, link from commits", file).ExecuteNonQuery();
         }
 
         var read = await Assert.ThrowsAsync<LogCorruptException>(() => _log.ReadStreamsAsync([new StreamRead(new StreamId("fine/a"), StreamVersion.None, 10)], Cancel));
