@@ -8,7 +8,6 @@ using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Snapshots;
-using Orleans.EventSourced.Sqlite;
 
 namespace Fines.Host;
 
