@@ -79,7 +79,7 @@ internal static class AppendBenchmark
         return host;
     }
 
-    private static async Task<Measurement> GrainsAsync(IGrainFactory grains, int callers, TimeSpan time)
+    internal static async Task<Measurement> GrainsAsync(IGrainFactory grains, int callers, TimeSpan time)
     {
         using var batches = new BatchMeter();
         var (allocated, cpu) = (GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime);

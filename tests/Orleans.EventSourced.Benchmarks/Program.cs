@@ -17,10 +17,12 @@ catchUp.SetAction((r, cancel) => CatchUpBenchmark.RunAsync(r.GetValue(store)!, r
 var rates = new Option<int[]>("--rates") { Description = "Events a second, one case each.", DefaultValueFactory = _ => [2_000, 10_000], AllowMultipleArgumentsPerToken = true };
 var lag = new Command("lag", "How far views lag behind commands at a steady rate.") { store, rates, quick };
 lag.SetAction((r, cancel) => LagBenchmark.RunAsync(r.GetValue(store)!, r.GetValue(rates)!, r.GetValue(quick), cancel));
+var history = new Command("history", "States of a long stream at points of the past, and commands beside a branch that is folded.") { store, quick };
+history.SetAction((r, cancel) => HistoryBenchmark.RunAsync(r.GetValue(store)!, r.GetValue(quick), cancel));
 var place = new Option<string>("--in") { Description = "The connection string or the file.", Required = true };
 var view = new Option<string>("--view") { Description = "The view.", Required = true };
 var page = new Option<int>("--page") { Description = "How many events a step folds.", Required = true };
 var catchUpRound = new Command("catch-up-round", "One round of catch-up on a log that is there.") { store, place, view, page };
 catchUpRound.Hidden = true;
 catchUpRound.SetAction((r, cancel) => CatchUpBenchmark.RoundAsync(r.GetValue(store)!, r.GetValue(place)!, r.GetValue(view)!, r.GetValue(page), cancel));
-return await new RootCommand("Benchmarks. Each starts its own server and prints medians, spread and ratios.") { append, catchUp, catchUpRound, lag }.Parse(args).InvokeAsync();
+return await new RootCommand("Benchmarks. Each starts its own server and prints medians, spread and ratios.") { append, catchUp, catchUpRound, lag, history }.Parse(args).InvokeAsync();

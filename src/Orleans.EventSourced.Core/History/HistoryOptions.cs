@@ -20,8 +20,8 @@ public sealed class HistoryOptions
     /// <summary>How long a view as of a point is kept after it was asked for last. 1 second to 1 day; default 10 minutes.</summary>
     public TimeSpan KeptFor { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The events of a page that is read and folded at a time. 1 to 100,000; default 5,000.</summary>
-    public int PageEvents { get; set; } = 5_000;
+    /// <summary>The events of a page that is read and folded at a time. 1 to 100,000; default 2,000: so long others wait for a core at most.</summary>
+    public int PageEvents { get; set; } = 2_000;
 
     /// <summary>The most branches of a cluster. 1 to 10,000; default 20.</summary>
     public int MaxBranches { get; set; } = 20;

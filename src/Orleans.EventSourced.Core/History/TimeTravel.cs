@@ -16,6 +16,9 @@ namespace Orleans.EventSourced.Core.History;
 public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEventCodec codec, HistoryOptions options)
 {
     private const int PageEvents = 1_000;
+
+    /// <summary>How many versions of a stream are looked at in one round trip.</summary>
+    private const int Looks = 16;
     private const int MaxPageBytes = 4 * 1024 * 1024;
     private int _maxEvents = options.MaxEventsAtOnce;
     private Action<long>? _folded;
@@ -120,25 +123,33 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
         }
     }
 
-    /// <summary>The last version of which something is true that is true of all before it: the ends are doubled until one is behind, then the middle is looked at.</summary>
+    /// <summary>The last version of which something is true that is true of all before it. Many versions are looked at in one round trip: first ever further apart, then between two of them.</summary>
     private async Task<StreamVersion> LastAsync(StreamId stream, Func<RecordedEvent, bool> isBefore, string otherwise, CancellationToken cancellationToken)
     {
-        var (before, behind) = (0, 1);
-        while (await IsBeforeAsync(behind).ConfigureAwait(false))
-        {
-            (before, behind) = (behind, behind > int.MaxValue / 2 ? int.MaxValue : behind * 2);
-        }
-
+        var (before, behind) = await NarrowAsync(0, long.MaxValue, [.. Enumerable.Range(0, Looks).Select(i => 1L << (2 * i)).TakeWhile(v => v <= int.MaxValue)]).ConfigureAwait(false);
         while (behind - before > 1)
         {
-            var middle = before + ((behind - before) / 2);
-            (before, behind) = await IsBeforeAsync(middle).ConfigureAwait(false) ? (middle, behind) : (before, middle);
+            var (from, apart) = (before, Math.Max(1, (behind - before) / (Looks + 1)));
+            (before, behind) = await NarrowAsync(before, behind, [.. Enumerable.Range(1, Looks).Select(i => from + (i * apart)).TakeWhile(v => v < behind)]).ConfigureAwait(false);
         }
 
-        return before > 0 ? new StreamVersion(before) : throw await NotThereAsync(stream, otherwise, cancellationToken).ConfigureAwait(false);
+        return before > 0 ? new StreamVersion((int)before) : throw await NotThereAsync(stream, otherwise, cancellationToken).ConfigureAwait(false);
 
-        async Task<bool> IsBeforeAsync(int version) =>
-            (await ReadPageAsync(stream, new StreamVersion(version - 1), 1, cancellationToken).ConfigureAwait(false)) is [var e] && isBefore(e);
+        async Task<(long Before, long Behind)> NarrowAsync(long low, long high, long[] versions)
+        {
+            var found = await log.ReadStreamsAsync([.. versions.Select(v => new StreamRead(stream, new StreamVersion((int)v - 1), 1))], cancellationToken).ConfigureAwait(false);
+            for (var i = 0; i < versions.Length; i++)
+            {
+                if (found[i] is not [var e] || !isBefore(e))
+                {
+                    return (low, versions[i]);
+                }
+
+                low = versions[i];
+            }
+
+            return (low, Math.Min(high, int.MaxValue));
+        }
     }
 
     private async Task<HistoryException> NotThereAsync(StreamId stream, string otherwise, CancellationToken cancellationToken) =>

@@ -17,7 +17,7 @@ public sealed record Snapshot(Guid LogId, StreamId Stream, StreamVersion Version
 public interface ISnapshotStore
 {
     /// <summary>The most snapshots kept of a stream by one fold: as its state was lately, for time travel, and a bound on what slow loads add.</summary>
-    const int MaxPerStream = 10;
+    const int MaxPerStream = 32;
 
     /// <summary>The newest snapshot of a stream of this log made by this fold, at or before <paramref name="upTo"/> (null: of all); null when there is none.</summary>
     /// <exception cref="LogUnavailableException">The store could not answer.</exception>
