@@ -32,6 +32,7 @@ public static class HistoryEndpoints
         group.MapGet("totals/{view}", (string view, HttpContext http) => Past.GetTotalsAsync(http, view, At(http))).Produces<Totals>().Produces<OperationAnswer>(202).ProducesProblem(400).ProducesProblem(404).ProducesProblem(422);
         group.MapGet("operations/{**id}", GetOperationAsync).WithName(Operation).Produces<OperationAnswer>().ProducesProblem(404);
         BranchEndpoints.Map(group);
+        TraceEndpoints.Map(group);
         return group;
     }
 
