@@ -9,9 +9,9 @@ using Orleans.EventSourced.Tracing;
 namespace Orleans.EventSourced.AspNetCore;
 
 /// <summary>Workflows over HTTP, for operators. <c>GET trace/ID</c>, with a correlation or the id of an event or a command, answers the tree of the workflow at once; <c>ES-Position</c> says how far it is known.</summary>
-public static class TraceEndpoints
+internal static class TraceEndpoints
 {
-    internal static void Map(RouteGroupBuilder group) => group.MapGet("trace/{**id}", GetAsync).Produces<TraceAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+    public static void Map(RouteGroupBuilder group) => group.MapGet("trace/{**id}", GetAsync).Produces<TraceAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
 
     private static async Task<IResult> GetAsync(string? id, HttpContext http)
     {
