@@ -13,6 +13,9 @@ internal sealed record ClusterSettings(string ClusterId, string ServiceId, IPAdd
     /// <summary>Into how many shares the rows of each view are divided, which as many runners on all nodes keep; 1 to <see cref="Slice.MaxCount"/>.</summary>
     public int ViewSlices { get; init; } = 1;
 
+    /// <summary>Whether the view of the traces is kept, which has a row for each event.</summary>
+    public bool KeepsTraces { get; init; } = true;
+
     /// <summary>In a container other nodes come from outside; on the loopback address nobody does.</summary>
     public bool ListenOnAnyAddress => !IPAddress.IsLoopback(AdvertisedAddress);
 
@@ -27,6 +30,7 @@ internal sealed record ClusterSettings(string ClusterId, string ServiceId, IPAdd
             section.GetValue("GatewayPort", DefaultGatewayPort))
         {
             ViewSlices = Slices(configuration.GetValue("Fines:ViewSlices", 1)),
+            KeepsTraces = configuration.GetValue("Fines:KeepsTraces", true),
         };
     }
 

@@ -74,6 +74,11 @@ internal static class Node
         silo.AddEventSourcing(o => o.EventTypes = FineEventTypes.Map);
         silo.AddFineViews(cluster.ViewSlices);
         silo.AddFineWhatIfs();
+        if (cluster.KeepsTraces)
+        {
+            silo.AddTrace(cluster.ViewSlices);
+        }
+
         silo.Configure<ClusterMembershipOptions>(o =>
         {
             // A node that is killed is declared dead within two seconds, and a node that starts does not wait for one that wrote its last sign of life six seconds ago.

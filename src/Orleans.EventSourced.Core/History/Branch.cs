@@ -402,7 +402,7 @@ public sealed class Branch
             }
         }
 
-        return [.. emitted.Where(e => events.IsInstanceOfType(e.Payload)).Select(e => new DecodedEvent(e.Recorded, e.Payload!))];
+        return [.. emitted.Where(e => events.IsInstanceOfType(e.Payload) || TailPage.IsUndecoded(events)).Select(e => new DecodedEvent(e.Recorded, e.Payload!))];
     }
 
     /// <summary>The events of streams that only the branch has.</summary>
@@ -414,7 +414,7 @@ public sealed class Branch
             patches[edited.Key].EmitNew(PlaceOf(edited.Key), (p, v, at) => Make(p, v, at, numbers), emitted);
         }
 
-        return [.. emitted.Where(e => events.IsInstanceOfType(e.Payload)).Select(e => new DecodedEvent(e.Recorded, e.Payload!))];
+        return [.. emitted.Where(e => events.IsInstanceOfType(e.Payload) || TailPage.IsUndecoded(events)).Select(e => new DecodedEvent(e.Recorded, e.Payload!))];
     }
 
     /// <summary>Where the events of a stream stand that the trunk does not have: at the base.</summary>

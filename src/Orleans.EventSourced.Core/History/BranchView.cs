@@ -95,7 +95,7 @@ public sealed class BranchView<TRow>
     {
         if (_branch.Live(_at) is { Count: > 0 } live)
         {
-            Branch.Guarded(() => _rows.Add([.. live.Where(e => TailPage.MayBe(_codec, e, _events)).Select(e => new DecodedEvent(e, _codec.Decode(e)))]));
+            Branch.Guarded(() => _rows.Add([.. live.Where(e => TailPage.MayBe(_codec, e, _events)).Select(e => new DecodedEvent(e, TailPage.IsUndecoded(_events) ? e : _codec.Decode(e)))]));
             _at = live[^1].Position;
         }
     }

@@ -154,7 +154,7 @@ internal sealed class ReplayPage(TailPage page, HappenedBy? happened)
         {
             if (page.MayBe(IndexOf(i), family))
             {
-                decoded.Add(new DecodedEvent(_events[i], page.Decode(IndexOf(i))));
+                decoded.Add(new DecodedEvent(_events[i], page.Decode(IndexOf(i), family)));
             }
         }
 

@@ -126,10 +126,10 @@ public sealed class LogTail
     internal async Task<IReadOnlyList<RecordedEvent>> ReadStreamAsync(StreamId stream, StreamVersion after, CancellationToken cancellationToken) =>
         (await _log.ReadStreamsAsync([new StreamRead(stream, after, _options.PageEvents)], cancellationToken).ConfigureAwait(false))[0];
 
-    /// <summary>The event as an object of its registered class; null: it is none of this family.</summary>
+    /// <summary>The event as an object of its registered class, or as it is where the family is that of recorded events; null: it is none of this family.</summary>
     /// <exception cref="UnknownEventTypeException">This program does not know its type or version.</exception>
     /// <exception cref="LogCorruptException">The payload does not fit the class, or an upcaster failed.</exception>
-    internal object? Decode(RecordedEvent recorded, Type family) => TailPage.MayBe(_codec, recorded, family) ? _codec.Decode(recorded) : null;
+    internal object? Decode(RecordedEvent recorded, Type family) => TailPage.IsUndecoded(family) ? recorded : TailPage.MayBe(_codec, recorded, family) ? _codec.Decode(recorded) : null;
 
     /// <summary>Completes when the log has events after <paramref name="after"/>, as a signal or the poll says.</summary>
     /// <exception cref="LogUnavailableException">The poll got no answer.</exception>

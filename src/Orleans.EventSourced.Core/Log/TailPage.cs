@@ -34,8 +34,15 @@ public sealed class TailPage
     /// <exception cref="LogCorruptException">The payload does not fit the class, or an upcaster failed.</exception>
     public object Decode(int index) => _decoded[index] ??= _codec.Decode(Events[index]);
 
+    /// <summary>The same for a reader of a family: who reads recorded events gets them as they are, whether this program knows them or not.</summary>
+    internal object Decode(int index, Type family) => IsUndecoded(family) ? Events[index] : Decode(index);
+
+    /// <summary>Whether a family is that of all events, as the log holds them: their payload is not read.</summary>
+    internal static bool IsUndecoded(Type family) => family == typeof(RecordedEvent);
+
     /// <summary>Whether the event is, or may be, one of this family: what this program does not know may be.</summary>
     internal bool MayBe(int index, Type family) => MayBe(_codec, Events[index], family);
 
-    internal static bool MayBe(JsonEventCodec codec, RecordedEvent recorded, Type family) => !codec.Types.TryFind(recorded.Type, out var entry) || entry.Type.IsAssignableTo(family);
+    internal static bool MayBe(JsonEventCodec codec, RecordedEvent recorded, Type family) =>
+        IsUndecoded(family) || !codec.Types.TryFind(recorded.Type, out var entry) || entry.Type.IsAssignableTo(family);
 }

@@ -13,7 +13,10 @@ public readonly record struct ViewEvent<TEvent>(RecordedEvent Recorded, TEvent E
 /// </summary>
 /// <remarks>Pure: no clock, no random, no I/O. The same events give the same rows, whenever and wherever they are folded.</remarks>
 /// <typeparam name="TRow">The class itself.</typeparam>
-/// <typeparam name="TEvent">The base type of the events it reads; others pass by.</typeparam>
+/// <typeparam name="TEvent">
+/// The base type of the events it reads; others pass by. <see cref="RecordedEvent"/>: all events as the log holds them, of whatever type. Their payloads are not read, so that one of a type that this program
+/// does not know does not stop the view.
+/// </typeparam>
 public interface IView<TRow, TEvent>
     where TRow : class, IView<TRow, TEvent>
     where TEvent : class
@@ -36,7 +39,7 @@ public interface IView<TRow, TEvent>
 /// A route begins with the first event of its stream or never. The first event after which it names a key fixes the key for the stream; events before that change no row.
 /// </remarks>
 /// <typeparam name="TRow">The class itself.</typeparam>
-/// <typeparam name="TEvent">The base type of the events it reads; others pass by.</typeparam>
+/// <typeparam name="TEvent">The base type of the events it reads; others pass by. <see cref="RecordedEvent"/>: all, as the log holds them.</typeparam>
 /// <typeparam name="TRoute">What is kept of each stream; written and read as JSON.</typeparam>
 public interface IRoutedView<TRow, TEvent, TRoute>
     where TRow : class, IRoutedView<TRow, TEvent, TRoute>

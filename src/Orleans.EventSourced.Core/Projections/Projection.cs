@@ -19,7 +19,7 @@ public abstract class Projection<TRow>
     /// <summary>The view and its version.</summary>
     public ViewId View { get; }
 
-    /// <summary>The base type of the events that it reads; others pass by undecoded.</summary>
+    /// <summary>The base type of the events that it reads; others pass by undecoded. <see cref="RecordedEvent"/>: it reads all, and none is decoded.</summary>
     public Type Events { get; }
 
     /// <summary>Whether what an event does depends on the earlier ones of its stream.</summary>
@@ -75,6 +75,10 @@ public static class Projection
         where TEvent : class
         where TRoute : class => new Routed<TRow, TEvent, TRoute>(json ?? JsonSerializerOptions.Web);
 
+    /// <summary>Where events are read as they are recorded, that is what counts, and not a payload that a reader of the log has at hand: a branch changes both.</summary>
+    private static ViewEvent<TEvent> Typed<TEvent>(RecordedEvent recorded, object payload)
+        where TEvent : class => new(recorded, (TEvent)(TailPage.IsUndecoded(typeof(TEvent)) ? recorded : payload));
+
     private sealed class Direct<TRow, TEvent>() : Projection<TRow>(typeof(TEvent))
         where TRow : class, IView<TRow, TEvent>
         where TEvent : class
@@ -86,7 +90,7 @@ public static class Projection
             var steps = new List<RowStep<TRow>>(events.Count);
             foreach (var (recorded, payload) in events)
             {
-                var e = new ViewEvent<TEvent>(recorded, (TEvent)payload);
+                var e = Typed<TEvent>(recorded, payload);
                 if (ViewFoldException.Guard(recorded, () => TRow.KeyOf(e) is { } k ? RowKey.Checked(k, typeof(TRow)) : null) is { } key && slice.Owns(key))
                 {
                     steps.Add(new RowStep<TRow>(key, recorded, row => TRow.Apply(row, key, e)));
@@ -118,7 +122,7 @@ public static class Projection
                     continue;
                 }
 
-                var e = new ViewEvent<TEvent>(recorded, (TEvent)payload);
+                var e = Typed<TEvent>(recorded, payload);
                 var before = known?.Route;
                 var (after, key) = ViewFoldException.Guard(recorded, () => TRow.Follow(before, e) is { } route ? (route, known?.Key ?? KeyOf(route)) : (null, null));
                 changed.Add(recorded.Stream);

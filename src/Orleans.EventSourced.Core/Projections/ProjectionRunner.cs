@@ -314,7 +314,7 @@ public sealed class ProjectionRunner<TRow>
 
             try
             {
-                events.Add(new DecodedEvent(page.Events[i], page.Decode(i)));
+                events.Add(new DecodedEvent(page.Events[i], page.Decode(i, _projection.Events)));
             }
             catch (UnknownEventTypeException e)
             {

@@ -163,7 +163,7 @@ public sealed class ReactionRunner
 
             try
             {
-                work.Add(new DecodedEvent(recorded, page.Decode(i)));
+                work.Add(new DecodedEvent(recorded, page.Decode(i, _reaction.Events)));
             }
             catch (UnknownEventTypeException e)
             {

@@ -42,7 +42,7 @@ public sealed class MutationQueue
         var request = new RequestMutation(context.Command, registered.Name, target, registered.ToJson(command), context.RequestHash, context.ExpectedVersion);
 
         // The request is a command of its own beside the mutation: the entity's events have the mutation's id.
-        using (CommandContext.Begin(context with { Command = new CommandId(context.Command).Nested(SessionGrain.Type, 0).Value, ExpectedVersion = null, Correlation = context.Correlation ?? context.Command.ToString("D") }))
+        using (CommandContext.Begin(context with { Command = RequestOf(new CommandId(context.Command)).Value, ExpectedVersion = null, Correlation = context.Correlation ?? context.Command.ToString("D") }))
         {
             var answer = await _grains.GetGrain<ISessionGrain>(session).ExecuteAsync(request);
             return answer.Status is { } status ? new MutationAnswer.Taken(status) : new MutationAnswer.Refused(answer.Code!, answer.Reason!);
@@ -79,6 +79,9 @@ public sealed class MutationQueue
         ArgumentOutOfRangeException.ThrowIfNegative(after);
         return ChangesAsync(new StreamId(SessionGrain.Type, session), new StreamVersion(after), cancellationToken);
     }
+
+    /// <summary>The command that puts a mutation into its session.</summary>
+    internal static CommandId RequestOf(CommandId mutation) => mutation.Nested(SessionGrain.Type, 0);
 
     private async IAsyncEnumerable<SessionChange> ChangesAsync(StreamId session, StreamVersion at, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -18,6 +18,9 @@ internal sealed partial class MutationRunner(RegisteredMutations mutations, IGra
     /// <summary>The reaction's name.</summary>
     public const string Name = "es-mutations";
 
+    /// <summary>The kind of source of what it executes.</summary>
+    public const string Origin = "mutation";
+
     /// <summary>How often an entity is asked that does not answer: the waits between come to 6 s, beside the time that the calls take.</summary>
     private const int MaxTries = 8;
 
@@ -125,7 +128,7 @@ internal sealed partial class MutationRunner(RegisteredMutations mutations, IGra
             Causation = recorded.Id.ToString(),
             Actor = metadata.Actor,
             Reason = metadata.Reason,
-            Origin = "mutation",
+            Origin = Origin,
             TraceParent = metadata.TraceParent,
             RequestHash = request.RequestHash,
             ExpectedVersion = request.ExpectedVersion,

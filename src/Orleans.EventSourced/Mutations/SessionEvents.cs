@@ -20,7 +20,7 @@ public abstract record SessionEvent
 /// <param name="Payload">The command as JSON.</param>
 /// <param name="RequestHash">A digest of the request; null: the client did not name it, so it is not sent again.</param>
 /// <param name="ExpectedVersion">The version that the entity must have; null: whichever.</param>
-[EventType("mutation-requested")]
+[EventType(SessionEventTypes.Requested)]
 public sealed record MutationRequested(Guid Mutation, string Command, string Target, JsonElement Payload, string? RequestHash, int? ExpectedVersion) : SessionEvent;
 
 /// <summary>What became of a mutation.</summary>
@@ -43,7 +43,7 @@ public abstract record MutationFate : SessionEvent
 /// <param name="Version">The version of its last event.</param>
 /// <param name="Position">That event's place in the log: views that reach it show the mutation.</param>
 /// <param name="Events">How many events it made; 0: it changed nothing.</param>
-[EventType("mutation-accepted"), GenerateSerializer, Immutable, Alias("Orleans.EventSourced.MutationAccepted")]
+[EventType(SessionEventTypes.Accepted), GenerateSerializer, Immutable, Alias("Orleans.EventSourced.MutationAccepted")]
 public sealed record MutationAccepted(
     [property: Id(0)] Guid Mutation,
     [property: Id(1)] string Stream,
@@ -55,7 +55,7 @@ public sealed record MutationAccepted(
 /// <param name="Mutation">Which one.</param>
 /// <param name="Code">A stable name for programs: the entity's own, or <c>version-mismatch</c>, <c>id-reused</c>, <c>unknown-command</c>, <c>unreadable</c>, <c>failed</c>.</param>
 /// <param name="Reason">A sentence for people.</param>
-[EventType("mutation-rejected"), GenerateSerializer, Immutable, Alias("Orleans.EventSourced.MutationRejected")]
+[EventType(SessionEventTypes.Rejected), GenerateSerializer, Immutable, Alias("Orleans.EventSourced.MutationRejected")]
 public sealed record MutationRejected([property: Id(0)] Guid Mutation, [property: Id(1)] string Code, [property: Id(2)] string Reason) : MutationFate
 {
     /// <summary>The fate of a request, in words that any store keeps.</summary>
@@ -74,6 +74,10 @@ public sealed record MutationUnknown([property: Id(0)] Guid Mutation, [property:
 /// <summary>The events of sessions in a map of event types.</summary>
 public static class SessionEventTypes
 {
+    internal const string Requested = "mutation-requested";
+    internal const string Accepted = "mutation-accepted";
+    internal const string Rejected = "mutation-rejected";
+
     /// <summary>Adds them; a program that has mutations knows them.</summary>
     public static EventTypeMap.Builder AddSessionEvents(this EventTypeMap.Builder types)
     {
