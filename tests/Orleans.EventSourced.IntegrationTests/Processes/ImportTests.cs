@@ -21,6 +21,9 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
 {
     private const long GiB = 1L << 30;
     private const int Slices = 4;
+
+    /// <summary>The view of traces has a row for each event, and a test of its own.</summary>
+    private const string NoTraces = "Fines__KeepsTraces=false";
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -37,7 +40,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
         }
 
         var eventlog = store == "sqlite" ? null : await postgres.CreateDatabaseAsync();
-        await using (var import = HostProcess.Run(_folder, eventlog, "import", file, "--json"))
+        await using (var import = HostProcess.Run(_folder, eventlog, "import", file, "--json", NoTraces))
         {
             long peak = 0;
             while (!import.HasExited)
@@ -55,7 +58,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
 
         // The second run meets no views any more, and folds them again in four slices.
         await DropViewsAsync(eventlog);
-        var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json", $"Fines__ViewSlices={Slices}");
+        var second = await HostProcess.RunToEndAsync(_folder, eventlog, "import", file, "--json", $"Fines__ViewSlices={Slices}", NoTraces);
         AssertPublished(JsonDocument.Parse(second.Output).RootElement, alreadyThere: 561_470);
         await AssertPublishedBySqlAsync(eventlog);
         if (eventlog is null)
@@ -69,7 +72,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
 
         await AssertPublishedBySqlAsync(eventlog, edition: "_e2", fines: await RebuildUnderLoadAsync(eventlog));
 
-        await using var node = await HostProcess.ServeAsync(_folder, eventlog, null, null, $"Fines__ViewSlices={Slices}");
+        await using var node = await HostProcess.ServeAsync(_folder, eventlog, null, null, $"Fines__ViewSlices={Slices}", NoTraces);
         var paid = await node.GetAsync("/fines/A10000");
         Assert.Equal(("87.00", "87.00", 5), (paid.GetProperty("due").GetString(), paid.GetProperty("paid").GetString(), paid.GetProperty("version").GetInt32()));
         var open = await node.GetAsync("/fines/N99970");
