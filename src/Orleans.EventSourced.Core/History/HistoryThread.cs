@@ -17,8 +17,11 @@ public sealed partial class HistoryThread : IHistoryWorker, IDisposable
     /// <summary>It rests so many times as long as it worked, while others are at work.</summary>
     public const int RestsOf = 24;
 
-    /// <summary>The share of the machine's processor time above which the rest of the process counts as at work. What is read for the thread itself stays below it.</summary>
-    private const double Quiet = 0.3;
+    /// <summary>The share of the machine's processor time above which the rest of the process counts as at work. What the rest does for the thread itself, which is to read the log, stays below it.</summary>
+    private const double Busy = 0.22;
+
+    /// <summary>The share below which it counts as quiet again; little is read while the thread rests.</summary>
+    private const double Calm = 0.05;
     private const int MaxWaiting = 1_000;
     private const int LeastFavoured = 19;
     private const int OfOneProcess = 0;
@@ -28,6 +31,7 @@ public sealed partial class HistoryThread : IHistoryWorker, IDisposable
 
     private readonly ManualResetEventSlim _over = new();
     private long _since = Stopwatch.GetTimestamp();
+    private bool _othersWork;
     private TimeSpan _used = Environment.CpuUsage.TotalTime;
 
     /// <summary>Starts the thread.</summary>
@@ -78,7 +82,8 @@ public sealed partial class HistoryThread : IHistoryWorker, IDisposable
         var (now, used) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
         var others = (used - _used - worked) / (Stopwatch.GetElapsedTime(_since, now) * Environment.ProcessorCount);
         (_since, _used) = (now, used);
-        if (others > Quiet)
+        _othersWork = others > (_othersWork ? Calm : Busy);
+        if (_othersWork)
         {
             var rest = worked * RestsOf;
             _over.Wait(rest < LongestRest ? rest : LongestRest);
