@@ -12,7 +12,11 @@ public sealed class RovingGrain : EventSourcedGrain<Counter, CounterEvent>, IRov
 
     public Task<CommandResult<CounterEvent>> AddToAsync(string key, int amount) => GrainFactory.GetGrain<IRovingGrain>(key).AddAsync(amount);
 
-    public Task<CommandResult<CounterEvent>> AddOutsideAsync(string key, int amount) => Task.Run(() => GrainFactory.GetGrain<IRovingGrain>(key).AddAsync(amount));
+    public Task<CommandResult<CounterEvent>> AddOutsideAsync(string key, int amount)
+    {
+        var other = GrainFactory.GetGrain<IRovingGrain>(key);
+        return Task.Run(() => other.AddAsync(amount));
+    }
 
     public Task<CommandResult<CounterEvent>> AddBesideAsync(string key, int amount) => GrainFactory.GetGrain<IRovingGrain>(KeyBeside(key)).AddAsync(amount);
 
