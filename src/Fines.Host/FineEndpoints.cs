@@ -91,6 +91,11 @@ internal static class FineEndpoints
         var stream = StreamOf(id);
         if (http.Request.Query["asOf"].ToString() is { Length: > 0 } at)
         {
+            if (BranchOf(http) is not null)
+            {
+                throw new BadCommandException("branch", "A branch has no past here: 'asOf' asks the trunk's. Ask for one of them.");
+            }
+
             var then = await http.RequestServices.GetRequiredService<EventHistory>().ReadAsync(stream, PointInTime.Parse(at), http.RequestAborted);
             CommandAnswer.SetVersion(http, then.Version.Value, then.Position.Value);
             return Results.Ok(Shown(id, new FineSnapshot((Fine)then.State, then.Version.Value, then.Position.Value)));
@@ -119,6 +124,11 @@ internal static class FineEndpoints
         if (after < 0 || limit is < 1 or > MaxEventsPerPage)
         {
             throw new BadCommandException(after < 0 ? "after" : "limit", $"after is 0 or more, limit is 1 to {MaxEventsPerPage}.");
+        }
+
+        if (BranchOf(http) is not null)
+        {
+            throw new BadCommandException("branch", "The events that are shown are those of the trunk.");
         }
 
         var events = await loader.ReadAsync(StreamOf(id), new StreamVersion(after), limit);

@@ -31,12 +31,15 @@ internal static class BranchEndpoints
     private static async Task<IResult> CreateAsync(NewBranchBody body, HttpContext http, Branches branches)
     {
         var life = body.Minutes is { } minutes ? minutes is > 0 and <= 1_000_000 ? TimeSpan.FromMinutes(minutes) : throw new BadCommandException("minutes", "It is more than 0, and 1,000,000 at most.") : (TimeSpan?)null;
-        var request = new BranchRequest(body.Base, [.. (body.Edits ?? []).Select(e => e.ToRequest())], body.Rules ?? [], body.Reason, http.User.Identity?.Name, life);
+        var request = new BranchRequest(body.Base, RequestsOf(body.Edits ?? []), body.Rules ?? [], body.Reason, http.User.Identity?.Name, life);
         var made = await branches.CreateAsync(body.Id, request);
         return Results.Created($"{http.Request.PathBase}{http.Request.Path}/{made.Id}", BranchAnswer.Of(made));
     }
 
-    private static async Task<IResult> EditAsync(string id, EditBody[] edits, Branches branches) => Results.Ok(BranchAnswer.Of(await branches.Get(id).EditAsync([.. edits.Select(e => e.ToRequest())])));
+    private static async Task<IResult> EditAsync(string id, EditBody[] edits, Branches branches) => Results.Ok(BranchAnswer.Of(await branches.Get(id).EditAsync(RequestsOf(edits))));
+
+    /// <summary>The reader of JSON lets null be an item of a list.</summary>
+    private static List<BranchEditRequest> RequestsOf(IReadOnlyList<EditBody?> edits) => [.. edits.Select((e, i) => e?.ToRequest() ?? throw new BadCommandException($"edits[{i}]", "It is an edit, not null."))];
 
     private static Task<IResult> ListAsync(string id, string view, HttpContext http)
     {

@@ -58,7 +58,7 @@ public static class HistoryEndpoints
     private static async Task<IResult> GetOperationAsync(string id, HttpContext http)
     {
         var (grains, own) = (http.RequestServices.GetRequiredService<IGrainFactory>(), http.Request.Path.Value!);
-        var prefix = $"{http.Request.PathBase}{own[..own.IndexOf("/operations/", StringComparison.Ordinal)]}";
+        var prefix = $"{http.Request.PathBase}{own[..own.IndexOf("/operations/", StringComparison.OrdinalIgnoreCase)]}";
         var (status, result) = id.Split('/', 2) switch
         {
             ["past", var key] when PastViewKey.Parse(key) is var past => (await grains.GetGrain<IPastViewGrain>(key).GetStatusAsync(), $"{prefix}/past/{past.View}?at={Uri.EscapeDataString(past.Point.ToString())}"),

@@ -67,7 +67,8 @@ internal sealed class Blame
             left.Remove(path);
             if (!_fields.TryGetValue(path, out var known) || !JsonElement.DeepEquals(known.Value, value))
             {
-                _fields[path] = (value, recorded);
+                // A part keeps the whole in memory, which of a state that grows would be each size that it ever had.
+                _fields[path] = (JsonElement.Parse(value.GetRawText()), recorded);
             }
         }
 

@@ -43,7 +43,7 @@ public sealed class Branch
         (Definition, _log, _codec, _options) = (Checked(definition, options), log, codec, options);
         _replay = new LogReplay(log, codec, options, worker);
         _functions = [.. definition.Edits.OfType<BranchEdit.Apply>().Select(a => catalog.Function(a.Function) is var f ? new BoundFunction(f.Name, f.Events, f.Bind(a.Parameters)) : null!)];
-        Rules = [.. definition.Rules.Select(catalog.Rule)];
+        Rules = [.. definition.Rules.Select(r => catalog.Rule(r ?? throw new HistoryException(HistoryFault.BadEdit, "A rule is named by a text, not by null.")))];
         _edits = definition.Edits.Where(e => e is not BranchEdit.Apply).ToLookup(StreamOf, Bound);
         _command = CommandId.FromText($"branch/{definition.Id}/{definition.Base.Value}");
         _metadata = new EventMetadata(_command, Correlation: definition.Id, Actor: definition.Actor, Reason: definition.Reason, Origin: "what-if").ToJson();
@@ -102,7 +102,7 @@ public sealed class Branch
     public async Task<AppendOutcome> AppendAsync(AppendRequest request, DateTimeOffset at, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var last = await LastOfBaseAsync(request.Stream, cancellationToken).ConfigureAwait(false);
+        var last = LastBeforeLive(request.Stream) ?? await LastOfBaseAsync(request.Stream, cancellationToken).ConfigureAwait(false);
         lock (_gate)
         {
             if (request.Events.Any(e => _ids.ContainsKey(e.Id)))
@@ -155,7 +155,7 @@ public sealed class Branch
 
     /// <summary>Folds a view over the branch, and beside it over the trunk as of the base.</summary>
     /// <param name="projection">The view.</param>
-    /// <param name="skipped">The events that it passes over, of both.</param>
+    /// <param name="skipped">The events of the trunk that it passes over, of both; what the branch has in their places it takes in.</param>
     /// <param name="poison">What it does at an event that its fold refuses.</param>
     /// <param name="progress">Told of how many events were read and how many will be; null: nobody is.</param>
     /// <param name="cancellationToken">Ends it.</param>
@@ -168,15 +168,15 @@ public sealed class Branch
         var point = new ReplayPoint(default, Definition.Base, null, IsFinal: true);
         var passes = _functions.Length == 0 ? 1 : 2;
         var patches = await PatchesAsync(point, at => progress?.Invoke(at.Value / passes, Definition.Base.Value), cancellationToken).ConfigureAwait(false);
-        var (trunk, branch) = (new ViewFold<TRow>(projection, skipped, poison, _options.MaxRows), new ViewFold<TRow>(projection, skipped, poison, _options.MaxRows));
-        var numbers = new Numbers();
+        var (trunk, branch) = (new ViewFold<TRow>(projection, skipped, poison, _options.MaxRows), new ViewFold<TRow>(projection, [], poison, _options.MaxRows));
+        var (numbers, passedOver) = (new Numbers(), skipped.Select(s => s.Position).ToHashSet());
         await _replay.RunAsync(
             point,
             page =>
             {
                 var events = page.Of(projection.Events);
                 Guarded(() => trunk.Add(events));
-                Guarded(() => branch.Add(Branched(page.Events, events, patches, projection.Events, numbers)));
+                Guarded(() => branch.Add(PassingOver(page.Events, passedOver, Branched(page.Events, events, patches, projection.Events, numbers))));
             },
             at => progress?.Invoke(passes == 1 ? at.Value : (Definition.Base.Value / 2) + (at.Value / 2), Definition.Base.Value),
             cancellationToken).ConfigureAwait(false);
@@ -279,6 +279,15 @@ public sealed class Branch
         }
 
         return [.. events.Select(e => e.Recorded).Skip(after.Value).Take(maxEvents)];
+    }
+
+    /// <summary>Null: the stream has no live event, so that its base is to be read.</summary>
+    private StreamVersion? LastBeforeLive(StreamId stream)
+    {
+        lock (_gate)
+        {
+            return _live.TryGetValue(stream, out var live) ? new StreamVersion(live[0].Version.Value - 1) : null;
+        }
     }
 
     private async Task<StreamVersion> LastOfBaseAsync(StreamId stream, CancellationToken cancellationToken)
@@ -403,6 +412,18 @@ public sealed class Branch
         }
 
         return [.. emitted.Where(e => events.IsInstanceOfType(e.Payload) || TailPage.IsUndecoded(events)).Select(e => new DecodedEvent(e.Recorded, e.Payload!))];
+    }
+
+    /// <summary>What the view passes over is named by its position, at which, and behind the base, the branch has events of its own.</summary>
+    private static List<DecodedEvent> PassingOver(IReadOnlyList<RecordedEvent> page, HashSet<LogPosition> skipped, List<DecodedEvent> events)
+    {
+        if (skipped.Count == 0)
+        {
+            return events;
+        }
+
+        var ids = page.Where(e => skipped.Contains(e.Position)).Select(e => e.Id).ToHashSet();
+        return ids.Count == 0 ? events : [.. events.Where(e => !ids.Contains(e.Recorded.Id))];
     }
 
     /// <summary>The events of streams that only the branch has.</summary>

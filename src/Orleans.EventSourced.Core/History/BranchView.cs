@@ -25,11 +25,7 @@ public sealed class BranchView<TRow>
         (_branch, _trunk, _rows, _events, _codec, _at) = (branch, trunk, rows, events, codec, at);
 
     /// <summary>The totals of the trunk, of the branch, and what the branch has more.</summary>
-    public (ViewTotals Trunk, ViewTotals Branch, ViewTotals Difference) Totals() => Read((trunk, branch) =>
-    {
-        var (t, b) = (ViewTotals.Of(trunk.Rows.Select(r => r.Row)), ViewTotals.Of(branch.Rows.Select(r => r.Row)));
-        return (t, b, b.Minus(t));
-    });
+    public (ViewTotals Trunk, ViewTotals Branch, ViewTotals Difference) Totals() => Read(TotalsOf);
 
     /// <summary>A row of the branch; null: there is none.</summary>
     public (KeyedRow<TRow>? Row, LogPosition Reflects) Find(string key) => Read((_, branch) => (branch.Find(key), _at));
@@ -49,7 +45,19 @@ public sealed class BranchView<TRow>
     }
 
     /// <summary>What differs, by key. Where a row stands in the log does not count: only its values do.</summary>
-    public ViewDifferences Compare(JsonSerializerOptions json) => Read((trunk, branch) =>
+    public ViewDifferences Compare(JsonSerializerOptions json) => Read((trunk, branch) => DifferencesOf(trunk, branch, json));
+
+    /// <summary>Totals and differences of the same rows, and how far these reach.</summary>
+    public ((ViewTotals Trunk, ViewTotals Branch, ViewTotals Difference) Totals, ViewDifferences Differences, LogPosition Reflects) CompareAll(JsonSerializerOptions json) =>
+        Read((trunk, branch) => (TotalsOf(trunk, branch), DifferencesOf(trunk, branch, json), _at));
+
+    private static (ViewTotals Trunk, ViewTotals Branch, ViewTotals Difference) TotalsOf(ViewFold<TRow> trunk, ViewFold<TRow> branch)
+    {
+        var (t, b) = (ViewTotals.Of(trunk.Rows.Select(r => r.Row)), ViewTotals.Of(branch.Rows.Select(r => r.Row)));
+        return (t, b, b.Minus(t));
+    }
+
+    private static ViewDifferences DifferencesOf(ViewFold<TRow> trunk, ViewFold<TRow> branch, JsonSerializerOptions json)
     {
         var (added, removed, changed, shown) = (0, 0, 0, new SortedDictionary<string, RowDifference>(StringComparer.Ordinal));
         foreach (var row in branch.Rows)
@@ -80,7 +88,7 @@ public sealed class BranchView<TRow>
         }
 
         JsonElement? Shown(TRow? row) => row is null ? null : JsonSerializer.SerializeToElement(row, json);
-    });
+    }
 
     /// <summary>Takes in what live commands appended since.</summary>
     internal void CatchUp()

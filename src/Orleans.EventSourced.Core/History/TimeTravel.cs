@@ -107,6 +107,8 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
         {
             case null:
                 return (new StreamVersion(int.MaxValue), true);
+            case PointInTime.AtVersion({ Value: 0 }) when await ReadPageAsync(stream, StreamVersion.None, 1, cancellationToken).ConfigureAwait(false) is []:
+                throw NoSuchStream(stream);
             case PointInTime.AtVersion(var version):
                 return (version, true);
             case PointInTime.AtPosition(var position):

@@ -26,7 +26,7 @@ internal sealed class IncomingCommandFilter(TimeProvider time) : IIncomingGrainC
             await onBranch.ThrowIfNotOnBranchAsync();
         }
 
-        CommandInvocation.Current = new CommandInvocation(command);
+        CommandInvocation.Current = new CommandInvocation(command) { OnBranch = onBranch is null ? null : context.TargetContext.GrainId.Key.ToString() };
         await context.Invoke();
     }
 }

@@ -26,6 +26,9 @@ internal sealed class CommandInvocation(CommandContext context)
 
     public CommandId Command { get; } = new(context.Command);
 
+    /// <summary>The key of the grain that runs it, if that lives on a branch: what it does outside its turns is still done there. Null: it is on the trunk.</summary>
+    public string? OnBranch { get; init; }
+
     public ReadOnlyMemory<byte> Metadata => _metadata.IsEmpty ? _metadata = Context.ToMetadata().ToJson() : _metadata;
 
     public EventId NextEventId(StreamId stream) => EventId.Derive(Command, stream, _events++);

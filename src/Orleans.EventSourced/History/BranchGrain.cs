@@ -78,7 +78,7 @@ internal interface IBranchLogGrain : IGrainWithStringKey
     Task<BranchEdition> GetEditionAsync();
 
     [Alias("ReadStream")]
-    Task<List<StreamedEvent>> ReadStreamAsync(string stream, int after, int maxEvents);
+    Task<List<StreamedEvent>> ReadStreamAsync(string stream, int after, int maxEvents, int maxBytes);
 
     [Alias("Append")]
     Task<BranchOutcome> AppendAsync(BranchAppend request);
@@ -114,6 +114,8 @@ internal sealed class BranchGrain(
     private readonly List<(string View, Operation<BranchRows> Fold)> _folds = [];
     private BranchRequest? _request;
     private Branch? _branch;
+    private IGrainTimer? _announcing;
+    private bool _isBeingMade;
     private Guid _edition;
     private DateTimeOffset _createdAt;
     private DateTimeOffset _expiresAt;
@@ -128,11 +130,24 @@ internal sealed class BranchGrain(
 
     public async Task<BranchInfo> CreateAsync(BranchRequest request)
     {
-        if (_branch is not null && !IsOver)
+        if (_isBeingMade || (_branch is not null && !IsOver))
         {
             throw new HistoryException(HistoryFault.NotNow, $"There is a branch '{Id}' already.");
         }
 
+        _isBeingMade = true;
+        try
+        {
+            return await MakeAsync(request);
+        }
+        finally
+        {
+            _isBeingMade = false;
+        }
+    }
+
+    private async Task<BranchInfo> MakeAsync(BranchRequest request)
+    {
         if (request.Life is { } life && (life <= TimeSpan.Zero || life > options.MaxBranchLife))
         {
             throw new HistoryException(HistoryFault.QuotaReached, $"A branch lives {options.MaxBranchLife} at most; {life} was asked for.");
@@ -148,7 +163,7 @@ internal sealed class BranchGrain(
         await CheckAsync(branch, request.Edits);
         (_request, _branch, _createdAt, _edition) = (request with { Base = point.Position.ToString() }, branch, time.GetUtcNow(), CommandId.New(time).Value);
         _expiresAt = _createdAt + (request.Life ?? options.MaxBranchLife);
-        this.RegisterGrainTimer(AnnounceAsync, new GrainTimerCreationOptions(BetweenAnnouncements, BetweenAnnouncements) { Interleave = true, KeepAlive = true });
+        _announcing ??= this.RegisterGrainTimer(AnnounceAsync, new GrainTimerCreationOptions(BetweenAnnouncements, BetweenAnnouncements) { Interleave = true, KeepAlive = true });
         return Info();
     }
 
@@ -199,7 +214,7 @@ internal sealed class BranchGrain(
         await RowsAsync(view, atMost) is { } rows && rows.Find(key) is var (row, reflects) ? new PastAnswer<ViewRow?>(row, reflects.Value, IsFinal: true) : null;
 
     public async Task<PastAnswer<BranchComparison>?> CompareAsync(string view, TimeSpan atMost) =>
-        await RowsAsync(view, atMost) is { } rows ? new PastAnswer<BranchComparison>(await Task.Run(rows.Compare), There().Head.Value, IsFinal: true) : null;
+        await RowsAsync(view, atMost) is { } rows && await Task.Run(rows.Compare) is var (comparison, reflects) ? new PastAnswer<BranchComparison>(comparison, reflects.Value, IsFinal: true) : null;
 
     public Task<OperationStatus> GetStatusAsync(string view) =>
         Task.FromResult(_folds.Find(f => f.View == view) is (_, { } fold) ? fold.Status : new OperationStatus(OperationState.None, 0, 0));
@@ -208,22 +223,44 @@ internal sealed class BranchGrain(
     {
         var was = _branch is not null && !IsOver;
         _branch = null;
+
+        // Before its name is free: who makes it anew gets another activation.
+        Leave();
         await grains.GetGrain<IBranchesGrain>(Branches.Registry).ReleaseAsync(Id);
-        DeactivateOnIdle();
         return was;
     }
 
     public Task<BranchEdition> GetEditionAsync() => Task.FromResult(new BranchEdition(_edition, There().Definition.Rules));
 
-    public async Task<List<StreamedEvent>> ReadStreamAsync(string stream, int after, int maxEvents) =>
-        [.. (await There().ReadStreamAsync(StreamOf(stream), new StreamVersion(after), Math.Min(maxEvents, PageEvents), CancellationToken.None)).Select(Streamed)];
+    public async Task<List<StreamedEvent>> ReadStreamAsync(string stream, int after, int maxEvents, int maxBytes)
+    {
+        // Whoever reads tells the last page by its being short of both limits.
+        var (page, bytes) = (new List<StreamedEvent>(), 0L);
+        foreach (var recorded in await There().ReadStreamAsync(StreamOf(stream), new StreamVersion(after), maxEvents, CancellationToken.None))
+        {
+            page.Add(Streamed(recorded));
+            if ((bytes += recorded.Bytes) >= maxBytes)
+            {
+                break;
+            }
+        }
+
+        return page;
+    }
 
     public async Task<BranchOutcome> AppendAsync(BranchAppend request)
     {
         var stream = StreamOf(request.Stream);
         var events = request.Events.Select(e => new NewEvent(new EventId(e.Id), e.Type, e.Schema, e.Data, e.Metadata));
         var append = new AppendRequest(stream, request.Expected is { } expected ? ExpectedVersion.Exactly(new StreamVersion(expected)) : ExpectedVersion.Any, [.. events], request.RequestHash);
-        return await There().AppendAsync(append, time.GetUtcNow(), CancellationToken.None) switch
+        var branch = There();
+        var appended = await branch.AppendAsync(append, time.GetUtcNow(), CancellationToken.None);
+        if (!ReferenceEquals(_branch, branch))
+        {
+            throw new HistoryException(HistoryFault.NotNow, $"Branch '{Id}' was edited, dropped or made anew meanwhile; nothing was appended to it.");
+        }
+
+        return appended switch
         {
             AppendOutcome.Appended(var version, var position, var at) => new BranchOutcome(nameof(AppendOutcome.Appended), version.Value, position.Value, at),
             AppendOutcome.Duplicate(var version, var position, var at) => new BranchOutcome(nameof(AppendOutcome.Duplicate), version.Value, position.Value, at),
@@ -237,6 +274,15 @@ internal sealed class BranchGrain(
 
     private bool IsOver => time.GetUtcNow() >= _expiresAt;
 
+    /// <summary>Who asks for a branch that is just being made does not end it.</summary>
+    private void Leave()
+    {
+        if (!_isBeingMade)
+        {
+            DeactivateOnIdle();
+        }
+    }
+
     private Branch There()
     {
         if (_branch is { } branch && !IsOver)
@@ -245,7 +291,7 @@ internal sealed class BranchGrain(
             return branch;
         }
 
-        DeactivateOnIdle();
+        Leave();
         throw new HistoryException(HistoryFault.NoSuchBranch, $"There is no branch '{Id}': it was not made, was dropped, expired, or went with the silo that had it.");
     }
 
@@ -332,7 +378,7 @@ internal sealed class BranchGrain(
     {
         if (_branch is null || IsOver)
         {
-            DeactivateOnIdle();
+            Leave();
             return;
         }
 

@@ -1,3 +1,5 @@
+using Orleans.EventSourced.Commands;
+
 namespace Orleans.EventSourced.History;
 
 /// <summary>A grain on a branch called what is not on it: what might have been may change nothing that is.</summary>
@@ -11,7 +13,8 @@ internal sealed class BranchIsolation : IOutgoingGrainCallFilter
 
     public Task Invoke(IOutgoingGrainCallContext context)
     {
-        if (context.SourceContext?.GrainId.Key.ToString() is { } key && key.StartsWith(BranchKey.Prefix, StringComparison.Ordinal) && BranchKey.Parse(key) is var (branch, own) && !IsAllowed(context, branch))
+        // Work that a grain hands to the thread pool has no source, but flows from the call that the grain runs.
+        if ((context.SourceContext is { } source ? source.GrainId.Key.ToString() : CommandInvocation.Current?.OnBranch) is { } key && key.StartsWith(BranchKey.Prefix, StringComparison.Ordinal) && BranchKey.Parse(key) is var (branch, own) && !IsAllowed(context, branch))
         {
             throw new BranchIsolationException(
                 $"'{own}' on branch '{branch}' called {context.InterfaceName}.{context.MethodName} of '{context.TargetId}', which is not on the branch. A grain on a branch reaches entities of its branch alone ('KeyBeside' gives their keys), no streams and no reminders.");

@@ -39,7 +39,7 @@ internal sealed class BranchLog(string id, IGrainFactory grains, BranchCatalog c
         var pages = new List<IReadOnlyList<RecordedEvent>>(reads.Count);
         foreach (var read in reads)
         {
-            pages.Add([.. (await OutsideAsync(() => Grain.ReadStreamAsync(read.Stream.Value, read.After.Value, read.MaxEvents))).Select(e => e.Recorded)]);
+            pages.Add([.. (await OutsideAsync(() => Grain.ReadStreamAsync(read.Stream.Value, read.After.Value, read.MaxEvents, read.MaxBytes))).Select(e => e.Recorded)]);
         }
 
         return pages;

@@ -12,14 +12,28 @@ using Orleans.Serialization.Serializers;
 namespace Orleans.EventSourced.History;
 
 /// <summary>What the grains of one branch have in the place of what those of the trunk have: its log, and its rules. Safe for concurrent use.</summary>
-internal sealed class BranchScope(string id, BranchLog log)
+/// <param name="id">The branch's name.</param>
+/// <param name="log">Its log.</param>
+/// <param name="gone">Told when there is no such branch.</param>
+internal sealed class BranchScope(string id, BranchLog log, Action gone)
 {
     /// <summary>The branch's name.</summary>
     public string Id { get; } = id;
 
     /// <summary>Which past the branch has now.</summary>
     /// <exception cref="HistoryException">There is no such branch.</exception>
-    public Task<Guid> ReadEditionAsync() => log.ReadEditionAsync();
+    public async Task<Guid> ReadEditionAsync()
+    {
+        try
+        {
+            return await log.ReadEditionAsync();
+        }
+        catch (HistoryException e) when (e.Fault == HistoryFault.NoSuchBranch)
+        {
+            gone();
+            throw;
+        }
+    }
 
     /// <summary>The fold of a type of streams by another rule; null: by its own.</summary>
     public EntityFold? FoldOf(string type) => log.Rules.OfType<BranchRule.Fold>().LastOrDefault(r => r.States.Type == type)?.States;
@@ -33,7 +47,7 @@ internal sealed class BranchScope(string id, BranchLog log)
 internal sealed class BranchScopes(IServiceProvider provider) : IAsyncDisposable
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, (EventSourcingServices Services, GroupCommit Appends, DateTimeOffset MadeAt)> _scopes = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (EventSourcingServices Services, GroupCommit Appends, DateTimeOffset UsedAt)> _scopes = new(StringComparer.Ordinal);
 
     public EventSourcingServices Of(string branch)
     {
@@ -42,6 +56,7 @@ internal sealed class BranchScopes(IServiceProvider provider) : IAsyncDisposable
         {
             if (_scopes.TryGetValue(branch, out var known))
             {
+                _scopes[branch] = known with { UsedAt = time.GetUtcNow() };
                 return known.Services;
             }
 
@@ -67,10 +82,22 @@ internal sealed class BranchScopes(IServiceProvider provider) : IAsyncDisposable
         }
     }
 
-    /// <summary>No branch lives so long; what is made under its name again is another one.</summary>
-    private void Forget(DateTimeOffset madeBefore)
+    /// <summary>Names that are no branch's are not kept, whoever makes them up. A grain that has it already goes on with it: the branch may just have been made.</summary>
+    private void Forget(string branch, GroupCommit appends)
     {
-        foreach (var (branch, scope) in _scopes.Where(s => s.Value.MadeAt < madeBefore).ToList())
+        lock (_gate)
+        {
+            if (_scopes.TryGetValue(branch, out var scope) && scope.Appends == appends)
+            {
+                _scopes.Remove(branch);
+            }
+        }
+    }
+
+    /// <summary>No branch lives so long after the last of its grains began.</summary>
+    private void Forget(DateTimeOffset usedBefore)
+    {
+        foreach (var (branch, scope) in _scopes.Where(s => s.Value.UsedAt < usedBefore).ToList())
         {
             _scopes.Remove(branch);
             _ = scope.Appends.DisposeAsync().AsTask();
@@ -90,7 +117,7 @@ internal sealed class BranchScopes(IServiceProvider provider) : IAsyncDisposable
             provider.GetRequiredService<IFieldCodecProvider>(),
             provider.GetRequiredService<IOptions<EventSourcingOptions>>(),
             time,
-            provider.GetRequiredService<ILoggerFactory>()) { Branch = new BranchScope(branch, log) };
+            provider.GetRequiredService<ILoggerFactory>()) { Branch = new BranchScope(branch, log, () => Forget(branch, appends)) };
         return (services, appends);
     }
 

@@ -32,7 +32,7 @@ public sealed class Branches
             await registry.AnnounceAsync(info);
             return info;
         }
-        catch (HistoryException e) when (e.Fault != HistoryFault.NotNow)
+        catch (Exception e) when (e is LogException or HistoryException { Fault: not HistoryFault.NotNow })
         {
             await registry.ReleaseAsync(name);
             throw;

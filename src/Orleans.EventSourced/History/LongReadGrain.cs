@@ -44,8 +44,13 @@ public sealed record LongRead(string Kind, StreamId Stream, PointInTime? At, Poi
         }
     }
 
+    /// <summary>Whether its answer stays the same whatever else is recorded: versions and positions are, the present and times are not.</summary>
+    internal bool IsFixed => IsPlace(At) && (From is null || IsPlace(From));
+
     /// <summary>The written form: <c>state//v3/fine/A1</c>.</summary>
     public override string ToString() => $"{Kind}/{From}/{At}/{Stream}";
+
+    private static bool IsPlace(PointInTime? point) => point is PointInTime.AtVersion or PointInTime.AtPosition;
 
     /// <summary>The answer as JSON: an <see cref="EntityState"/>, an <see cref="EntityDifference"/> or <see cref="BlamedField"/>s.</summary>
     /// <exception cref="HistoryException">There is no such entity or point, or too much would be folded.</exception>
@@ -91,6 +96,7 @@ public sealed record EntityDifference(EntityState From, EntityState To, IReadOnl
 internal sealed class LongReadGrain(TimeTravel travel, Entities entities, HistoryOptions options, TimeProvider time) : Grain, ILongReadGrain
 {
     private Operation<string>? _operation;
+    private DateTimeOffset _begunAt;
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
@@ -103,8 +109,9 @@ internal sealed class LongReadGrain(TimeTravel travel, Entities entities, Histor
         DelayDeactivation(options.KeptFor);
         var read = LongRead.Parse(this.GetPrimaryKeyString());
         var fold = entities.Find(read.Stream.Type);
-        if (_operation is null || _operation.Status.State == OperationState.Failed)
+        if (_operation?.Status.State is null or OperationState.Failed || (_operation.Status.State == OperationState.Done && !read.IsFixed && time.GetUtcNow() - _begunAt > options.KeptFor))
         {
+            _begunAt = time.GetUtcNow();
             _operation = new Operation<string>((progress, stop) => read.AnswerAsync(travel.UpTo(options.MaxEvents, folded => progress(folded, 0)), fold, stop));
         }
 

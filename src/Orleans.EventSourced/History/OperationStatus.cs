@@ -38,13 +38,7 @@ internal sealed class Operation<T>
     private long _done;
     private long _of;
 
-    public Operation(Func<Action<long, long>, CancellationToken, Task<T>> work) => _work = Task.Run(() => work(
-        (done, of) =>
-        {
-            Interlocked.Exchange(ref _of, of);
-            Interlocked.Exchange(ref _done, done);
-        },
-        _stop.Token));
+    public Operation(Func<Action<long, long>, CancellationToken, Task<T>> work) => _work = Task.Run(() => RunAsync(work));
 
     public OperationStatus Status => _work switch
     {
@@ -66,8 +60,26 @@ internal sealed class Operation<T>
         }
     }
 
-    /// <summary>Ends it at the next page.</summary>
+    /// <summary>Ends it at the next page; whoever waits for it is told.</summary>
     public void Stop() => _stop.Cancel();
+
+    private async Task<T> RunAsync(Func<Action<long, long>, CancellationToken, Task<T>> work)
+    {
+        try
+        {
+            return await work(Progress, _stop.Token);
+        }
+        catch (OperationCanceledException e) when (_stop.IsCancellationRequested)
+        {
+            throw new HistoryException(HistoryFault.NotNow, "It was ended before it was done, because others are wanted more, or what it is about changed; ask again.", e);
+        }
+    }
+
+    private void Progress(long done, long of)
+    {
+        Interlocked.Exchange(ref _of, of);
+        Interlocked.Exchange(ref _done, done);
+    }
 
     private static OperationStatus Failed(Exception? cause) =>
         new(OperationState.Failed, 0, 0, cause?.Message ?? "It was ended.", (cause as HistoryException)?.Fault);

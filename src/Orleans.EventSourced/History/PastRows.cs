@@ -42,14 +42,18 @@ internal abstract class BranchRows
     /// <exception cref="RowQueryException">The query names what the view does not allow.</exception>
     public abstract (ViewRows Rows, LogPosition Reflects) Query(RowQuery query);
 
-    public abstract BranchComparison Compare();
+    public abstract (BranchComparison Comparison, LogPosition Reflects) Compare();
 }
 
 /// <summary>The same, with the class of its rows.</summary>
 internal sealed class BranchRows<TRow>(BranchView<TRow> view, JsonSerializerOptions json) : BranchRows
     where TRow : class
 {
-    public override (ViewRow? Row, LogPosition Reflects) Find(string key) => view.Find(key) is var (row, reflects) && row is not null ? (Shown(row), reflects) : (null, view.Find(key).Reflects);
+    public override (ViewRow? Row, LogPosition Reflects) Find(string key)
+    {
+        var (row, reflects) = view.Find(key);
+        return (row is null ? null : Shown(row), reflects);
+    }
 
     public override (ViewRows Rows, LogPosition Reflects) Query(RowQuery query)
     {
@@ -57,11 +61,12 @@ internal sealed class BranchRows<TRow>(BranchView<TRow> view, JsonSerializerOpti
         return (new ViewRows([.. page.Rows.Select(Shown)], page.Next), page.Reflects);
     }
 
-    public override BranchComparison Compare()
+    public override (BranchComparison Comparison, LogPosition Reflects) Compare()
     {
-        var (totals, rows) = (view.Totals(), view.Compare(json));
-        return new BranchComparison(
+        var (totals, rows, reflects) = view.CompareAll(json);
+        var comparison = new BranchComparison(
             Totals.Of(totals.Trunk), Totals.Of(totals.Branch), Totals.Of(totals.Difference), rows.Added, rows.Removed, rows.Changed, [.. rows.Rows.Select(r => new DifferentRow(r.Key, r.Trunk?.GetRawText(), r.Branch?.GetRawText()))]);
+        return (comparison, reflects);
     }
 
     private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);

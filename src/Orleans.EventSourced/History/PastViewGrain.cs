@@ -107,14 +107,28 @@ internal sealed class PastViewGrain(RegisteredViews views, PastViews past, KeptV
         kept.Touch(this);
         var key = PastViewKey.Parse(this.GetPrimaryKeyString());
         var view = views.Named(key.View) is { } named && named.View.Version == key.Version ? named : throw new HistoryException(HistoryFault.NoSuchStream, $"This program has no view '{key.View}' in version {key.Version}.");
-        if (_operation is null || _operation.Status.State == OperationState.Failed || (_point is { IsFinal: false } && time.GetUtcNow() - _begunAt > options.KeptFor))
+        if (!IsKept)
         {
-            var point = await past.LocateAsync(key.Point, CancellationToken.None);
-            (_begunAt, _point, _operation) = (time.GetUtcNow(), point, new Operation<PastRows>((progress, stop) => view.FoldPastAsync(past, point, progress, stop)));
+            var found = await past.LocateAsync(key.Point, CancellationToken.None);
+
+            // Others that asked meanwhile may have begun it.
+            if (!IsKept)
+            {
+                (_begunAt, _point, _operation) = (time.GetUtcNow(), found, new Operation<PastRows>((progress, stop) => view.FoldPastAsync(past, found, progress, stop)));
+            }
         }
 
-        return await _operation.ResultAsync(atMost, time) is { } rows ? new PastAnswer<T>(read(rows), _point!.Position.Value, _point.IsFinal) : null;
+        var (operation, point) = (_operation!, _point!);
+        return await operation.ResultAsync(atMost, time) is { } rows ? new PastAnswer<T>(read(rows), point.Position.Value, point.IsFinal) : null;
     }
+
+    /// <summary>Whether there is an answer, or will be, that is not too old. What still goes on is not begun anew: it would never be done.</summary>
+    private bool IsKept => _operation?.Status.State switch
+    {
+        OperationState.Running => true,
+        OperationState.Done => _point!.IsFinal || time.GetUtcNow() - _begunAt <= options.KeptFor,
+        _ => false,
+    };
 }
 
 /// <summary>Which views of the past this silo keeps in memory: the one that was asked for longest ago goes first. Safe for concurrent use.</summary>

@@ -278,7 +278,8 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
 
     public void Dehydrate(IDehydrationContext target)
     {
-        if (_broken is null && _pending.Count == 0)
+        // A branch may be edited or made anew on the way, and then has another past than this state.
+        if (_broken is null && _pending.Count == 0 && Branch is null)
         {
             _views.Dehydrate(target);
         }

@@ -77,6 +77,8 @@ public sealed class BranchClusterTests(PostgresFixture postgres) : IDisposable
         var grain = node.Grains.GetGrain<IRovingGrain>(BranchKey.Of("b1", "a"));
         await RefusedAsync("roving/b", () => grain.AddToAsync("b", 1));
         await RefusedAsync("roving/~b/b2/b", () => grain.AddToAsync(BranchKey.Of("b2", "b"), 1));
+        await RefusedAsync("roving/b", () => grain.AddOutsideAsync("b", 1));
+        Assert.IsType<Accepted<CounterEvent>>(await grain.AddOutsideAsync(BranchKey.Of("b1", "c"), 1));
         await RefusedAsync("which is not on the branch", () => grain.TellAsync("something"));
         await RefusedAsync("Reminder", grain.RemindAsync);
         Assert.Equal(1, Assert.IsType<Accepted<CounterEvent>>(await grain.AddBesideAsync("b", 4)).Version);
@@ -111,6 +113,23 @@ public sealed class BranchClusterTests(PostgresFixture postgres) : IDisposable
         Assert.Equal(HistoryFault.NoSuchBranch, (await Assert.ThrowsAsync<HistoryException>(grain.GetAsync)).Fault);
         await branches.CreateAsync("b1", Request([]));
         Assert.Equal(3, (await Eventually.ServedAsync(grain.GetAsync)).Total);
+    }
+
+    [Fact]
+    public async Task a_stream_of_many_pages_is_whole_on_a_branch()
+    {
+        await using var node = await StartAsync();
+        var (trunk, events) = (node.Grains.GetGrain<IRovingGrain>("a"), 2_100);
+        for (var i = 0; i < events; i++)
+        {
+            await trunk.AddAsync(1);
+        }
+
+        var expected = await trunk.GetAsync();
+        await node.Services.GetRequiredService<Branches>().CreateAsync("b1", Request([]));
+        var grain = node.Grains.GetGrain<IRovingGrain>(BranchKey.Of("b1", "a"));
+        Assert.Equal(expected, await grain.GetAsync());
+        Assert.Equal(expected.Version + 1, Assert.IsType<Accepted<CounterEvent>>(await grain.AddAsync(1)).Version);
     }
 
     [Fact]

@@ -12,6 +12,12 @@ public sealed class RovingGrain : EventSourcedGrain<Counter, CounterEvent>, IRov
 
     public Task<CommandResult<CounterEvent>> AddToAsync(string key, int amount) => GrainFactory.GetGrain<IRovingGrain>(key).AddAsync(amount);
 
+    public Task<CommandResult<CounterEvent>> AddOutsideAsync(string key, int amount)
+    {
+        var other = GrainFactory.GetGrain<IRovingGrain>(key);
+        return Task.Run(() => other.AddAsync(amount));
+    }
+
     public Task<CommandResult<CounterEvent>> AddBesideAsync(string key, int amount) => GrainFactory.GetGrain<IRovingGrain>(KeyBeside(key)).AddAsync(amount);
 
     public async Task<string> AddToEachOtherAsync(string key, int amount)
@@ -36,6 +42,8 @@ public interface IRovingGrain : IGrainWithStringKey
     Task<CommandResult<CounterEvent>> AddAsync(int amount);
 
     Task<CommandResult<CounterEvent>> AddToAsync(string key, int amount);
+
+    Task<CommandResult<CounterEvent>> AddOutsideAsync(string key, int amount);
 
     Task<CommandResult<CounterEvent>> AddBesideAsync(string key, int amount);
 

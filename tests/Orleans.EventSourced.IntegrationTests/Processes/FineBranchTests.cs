@@ -72,6 +72,8 @@ public sealed class FineBranchTests(FineBranches branches) : IClassFixture<FineB
     [InlineData("""{"reason":"x","edits":[{"op":"apply","function":"magic"}]}""", 400, "bad-edit")]
     [InlineData("""{"reason":"x","edits":[{"op":"apply","function":"milder-penalty","parameters":{"factor":-1}}]}""", 400, "bad-edit")]
     [InlineData("""{"reason":"x","rules":["none"]}""", 400, "bad-edit")]
+    [InlineData("""{"reason":"x","rules":[null]}""", 400, "bad-edit")]
+    [InlineData("""{"reason":"x","edits":[null]}""", 400, "bad-request")]
     [InlineData("""{"reason":"x","minutes":9999999}""", 400, "bad-request")]
     [InlineData("""{"reason":"x","minutes":100000}""", 409, "quota-reached")]
     public async Task a_branch_that_cannot_be_is_refused_and_named(string body, int status, string code)

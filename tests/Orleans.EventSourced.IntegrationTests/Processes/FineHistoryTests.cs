@@ -111,6 +111,10 @@ public sealed class FineHistoryTests(FineHistory history) : IClassFixture<FineHi
     [InlineData("/_es/branches/nosuch/diff/fine_summary", 404, "no-such-branch")]
     [InlineData("/_es/operations/nonsense", 404, "no-such-operation")]
     [InlineData("/_es/operations/past/nonsense", 400, "bad-point")]
+    [InlineData("/_es/Operations/past/nonsense", 400, "bad-point")]
+    [InlineData("/fines/nobody?asOf=v0", 404, "no-such-stream")]
+    [InlineData("/fines/wrong?asOf=v1&branch=nosuch", 400, "bad-request")]
+    [InlineData("/fines/wrong/events?branch=nosuch", 400, "bad-request")]
     public async Task wrong_questions_are_named(string path, int status, string code)
     {
         await _host.LiveAsync("wrong", payments: 0);

@@ -225,6 +225,21 @@ public sealed class BranchTests
     }
 
     [Fact]
+    public async Task what_a_view_passes_over_is_the_trunks_event_and_not_what_a_branch_has_at_its_position()
+    {
+        var stream = new StreamId("account", "a");
+        await _bank.AppendAsync("a", new Opened("x"), new Deposited(1), new Deposited(2));
+        var at = new LogPosition(3);
+        var branch = Make([new BranchEdit.Replace(stream, new StreamVersion(2), "account-deposited", Data("""{"amount":10}"""))], at: at);
+        await _bank.AppendAsync("a", new Deposited(4));
+        SkippedEvent[] skipped = [.. new[] { 2, 3, 4 }.Select(p => new SkippedEvent(new LogPosition(p), "bad", null, Now))];
+        var view = await branch.FoldAsync(Accounts, skipped, PoisonPolicy.Stop, null, CancellationToken.None);
+        Assert.Equal((0, 10), view.Read((t, b) => (t.Find("a")!.Row.Balance, b.Find("a")!.Row.Balance)));
+        await branch.AppendAsync(Request(stream, 3, new Deposited(100)), Now, CancellationToken.None);
+        Assert.Equal((4L, 110), (branch.Head.Value, view.Find("a").Row!.Row.Balance));
+    }
+
+    [Fact]
     public async Task another_fold_can_be_named()
     {
         await _bank.AppendAsync("a", new Opened("x"), new Deposited(1));
@@ -232,6 +247,7 @@ public sealed class BranchTests
         var events = await branch.ReadStreamAsync(new StreamId("account", "a"), StreamVersion.None, 9, CancellationToken.None);
         Assert.Equal(2, ((AccountState)events.Aggregate(Fold.Initial, (s, e) => branch.FoldOf(Fold).Evolve(s, e, _bank.Codec))).Balance);
         Assert.Equal(HistoryFault.BadEdit, Assert.Throws<HistoryException>(() => Make([], rules: ["half"])).Fault);
+        Assert.Equal(HistoryFault.BadEdit, Assert.Throws<HistoryException>(() => Make([], rules: [null!])).Fault);
     }
 
     [Fact]

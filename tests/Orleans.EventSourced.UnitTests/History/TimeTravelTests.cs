@@ -57,6 +57,16 @@ public sealed class TimeTravelTests
         threads: 1);
 
     [Fact]
+    public async Task an_entity_that_is_not_there_was_not_there_at_version_0_either()
+    {
+        await _bank.AppendAsync("a", new Opened("x"));
+        var (travel, before, nobody) = (Travel(_bank, null), PointInTime.Parse("v0"), new StreamId("account", "nobody"));
+        Assert.Equal(0, (await travel.ReadAsync(Fold, new StreamId("account", "a"), before, CancellationToken.None)).Version.Value);
+        Assert.Equal(HistoryFault.NoSuchStream, (await Assert.ThrowsAsync<HistoryException>(() => travel.ReadAsync(Fold, nobody, before, CancellationToken.None))).Fault);
+        Assert.Equal(HistoryFault.NoSuchStream, (await Assert.ThrowsAsync<HistoryException>(() => travel.BlameAsync(Fold, nobody, before, CancellationToken.None))).Fault);
+    }
+
+    [Fact]
     public async Task a_snapshot_saves_the_fold_of_what_is_before_it_and_one_of_another_event_saves_nothing()
     {
         var (snapshots, stream) = (new InMemorySnapshotStore(), new StreamId("account", "a"));
