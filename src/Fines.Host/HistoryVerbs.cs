@@ -24,12 +24,26 @@ internal static class HistoryVerbs
     private static Command WhatIfCommand()
     {
         var days = new Option<double>("--days") { Description = "The term in days of 24 hours.", DefaultValueFactory = _ => new PaidInTime().Days };
+        days.Validators.Add(r => Check(r, () => new PaidInTime { Days = r.GetValueOrDefault<double>() }));
         var paid = new Command("paid-in-time", Describe("paid-in-time")) { days, Json };
         paid.SetAction((r, cancel) => WhatIfAsync("paid-in-time", JsonSerializer.SerializeToElement(new Dictionary<string, double> { ["days"] = r.GetValue(days) }), r.GetValue(Json), cancel));
         var factor = new Option<decimal>("--factor") { Description = "How many times its first amount.", DefaultValueFactory = _ => new MilderPenalty().Factor };
+        factor.Validators.Add(r => Check(r, () => new MilderPenalty { Factor = r.GetValueOrDefault<decimal>() }));
         var milder = new Command("milder-penalty", Describe("milder-penalty")) { factor, Json };
         milder.SetAction((r, cancel) => WhatIfAsync("milder-penalty", JsonSerializer.SerializeToElement(new Dictionary<string, decimal> { ["factor"] = r.GetValue(factor) }), r.GetValue(Json), cancel));
         return new Command("what-if", "What the city would have been owed, had something been otherwise: trunk, branch and difference.") { paid, milder };
+    }
+
+    private static void Check(System.CommandLine.Parsing.OptionResult result, Func<object> parameters)
+    {
+        try
+        {
+            _ = parameters();
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            result.AddError(e.Message);
+        }
     }
 
     private static Command AsOfCommand()

@@ -30,7 +30,7 @@ internal static class BranchEndpoints
 
     private static async Task<IResult> CreateAsync(NewBranchBody body, HttpContext http, Branches branches)
     {
-        var life = body.Minutes is { } minutes ? minutes is > 0 and <= 1_000_000 ? TimeSpan.FromMinutes(minutes) : throw new BadCommandException("minutes", "It is more than 0, and 1,000,000 at most.") : (TimeSpan?)null;
+        var life = body.Minutes is { } minutes ? minutes is >= 0.01 and <= 1_000_000 ? TimeSpan.FromMinutes(minutes) : throw new BadCommandException("minutes", "It is 0.01 to 1,000,000.") : (TimeSpan?)null;
         var request = new BranchRequest(body.Base, RequestsOf(body.Edits ?? []), body.Rules ?? [], body.Reason, http.User.Identity?.Name, life);
         var made = await branches.CreateAsync(body.Id, request);
         return Results.Created($"{http.Request.PathBase}{http.Request.Path}/{made.Id}", BranchAnswer.Of(made));

@@ -140,7 +140,8 @@ public static class ViewEndpoints
 
     /// <summary>The point of the past that is asked for; null: the present.</summary>
     private static string? AsOf(HttpRequest request) =>
-        Single(request, "asOf") is not { } at ? null
+        request.Query.ContainsKey("at") ? throw new BadCommandException("at", "A view is asked for the past by 'asOf'.")
+        : Single(request, "asOf") is not { } at ? null
         : request.Query.Keys.FirstOrDefault(k => k is "after" or "wait" or "session") is { } other ? throw new BadCommandException(other, "It is asked of the present; 'asOf' asks the past.")
         : at;
 

@@ -8,6 +8,8 @@ public abstract record PointInTime
 {
     private const string Forms = "a point in time is a position such as '4711', a version such as 'v3', a time of recording such as '2005-12-31T23:59:59+01:00', or a business time such as 'business:2005-12-31T23:59:59+01:00'; a time has an offset or Z";
 
+    private static readonly string[] TimeFormats = ["yyyy-MM-ddTHH:mm:ss.FFFFFFFK", "yyyy-MM-ddTHH:mmK"];
+
     private PointInTime()
     {
     }
@@ -38,8 +40,8 @@ public abstract record PointInTime
     {
         // A time without an offset is another one on every machine.
         var written = text.Replace(' ', '+');
-        return written.Contains('T', StringComparison.Ordinal) && (written.EndsWith('Z') || written.LastIndexOfAny(['+', '-']) > written.IndexOf('T', StringComparison.Ordinal))
-            && DateTimeOffset.TryParse(written, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : throw Fault(text);
+        return (written.EndsWith('Z') || written.LastIndexOfAny(['+', '-']) > written.IndexOf('T', StringComparison.Ordinal))
+            && DateTimeOffset.TryParseExact(written, TimeFormats, CultureInfo.InvariantCulture, DateTimeStyles.None, out var time) ? time : throw Fault(text);
     }
 
     private static HistoryException Fault(string text) => new(HistoryFault.BadPoint, $"'{text}' is no point in time: {Forms}.");

@@ -1,4 +1,5 @@
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.History;
 using Orleans.EventSourced.LogConsistency;
 
 namespace Orleans.EventSourced.Commands;
@@ -10,6 +11,11 @@ internal sealed class IncomingCommandFilter(TimeProvider time) : IIncomingGrainC
     {
         var command = CommandContext.Current;
         var adaptor = context.TargetContext.GetComponent<IEventLogViewAdaptor>();
+        if (adaptor is null && context.TargetContext.GrainId.Key.AsSpan().StartsWith(BranchKey.PrefixBytes))
+        {
+            throw new BranchIsolationException($"'{context.TargetContext.GrainId}' is no EventSourcedGrain; only these live on branches.");
+        }
+
         if (command is null && adaptor is null)
         {
             return context.Invoke();

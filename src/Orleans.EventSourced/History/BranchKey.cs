@@ -7,6 +7,9 @@ public static class BranchKey
 {
     internal const string Prefix = "~b/";
 
+    /// <summary>The same, in UTF-8.</summary>
+    internal static ReadOnlySpan<byte> PrefixBytes => "~b/"u8;
+
     /// <summary>The key under which an entity lives on a branch: <c>~b/BRANCH/KEY</c>.</summary>
     /// <param name="branch">The branch's name.</param>
     /// <param name="key">The entity's own key.</param>

@@ -188,11 +188,12 @@ public sealed class BranchClusterTests(PostgresFixture postgres) : IDisposable
     }
 
     [Fact]
-    public async Task a_plain_journaled_grain_does_not_live_on_branches()
+    public async Task grains_of_other_kinds_do_not_live_on_branches()
     {
         await using var node = await StartAsync();
         await node.Services.GetRequiredService<Branches>().CreateAsync("b1", Request([]));
         await Assert.ThrowsAnyAsync<Exception>(() => node.Grains.GetGrain<ILedgerGrain>(BranchKey.Of("b1", "a")).DepositAsync(1));
+        await Assert.ThrowsAsync<BranchIsolationException>(() => node.Grains.GetGrain<IViewQueryGrain>(BranchKey.Of("b1", "a")).GetAsync("a", new Consistency.Eventual()));
         Assert.Equal(0, (await _log.ReadHeadAsync(CancellationToken.None)).Position.Value);
     }
 
