@@ -8,6 +8,7 @@ using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Snapshots;
+using Orleans.EventSourced.Tracing;
 
 namespace Fines.Host;
 
@@ -70,7 +71,7 @@ internal sealed class Verify(VerifyOptions options, TimeProvider time)
         var views = new List<ViewVerificationReport>();
         if (options.Views && services.GetService<IViewStore>() is { } store && log.Head is not null)
         {
-            foreach (var view in FineViews.Verifications)
+            foreach (var view in FineViews.Verifications.Append(ViewVerification.Of(Projection.Of<TraceRow, RecordedEvent>())))
             {
                 views.Add(await view.RunAsync(store, services.GetRequiredService<IEventLog>(), codec, time, cancellationToken));
             }

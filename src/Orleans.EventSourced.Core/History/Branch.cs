@@ -73,6 +73,9 @@ public sealed partial class Branch
         return Rules.OfType<BranchRule.Fold>().LastOrDefault(r => r.States.Type == trunk.Type)?.States ?? trunk;
     }
 
+    /// <summary>Whether edits or functions may change a stream, so that it is read whole, whatever page of it is wanted.</summary>
+    public bool Rewrites(StreamId stream) => _functions.Length > 0 || _edits.Contains(stream);
+
     /// <summary>The events of a stream as they are on the branch, behind a version.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="after">The version, on the branch, behind which they are.</param>

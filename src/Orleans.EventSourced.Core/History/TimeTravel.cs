@@ -22,11 +22,13 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
     private const int MaxPageBytes = 4 * 1024 * 1024;
     private int _maxEvents = options.MaxEventsAtOnce;
     private Action<long>? _folded;
+    private IHistoryWorker? _worker;
 
     /// <summary>The same, for work that nobody waits for.</summary>
     /// <param name="maxEvents">The most events that are folded.</param>
     /// <param name="folded">Told of how many events were folded, page by page.</param>
-    public TimeTravel UpTo(int maxEvents, Action<long> folded) => new(log, snapshots, codec, options) { _maxEvents = maxEvents, _folded = folded };
+    /// <param name="worker">Where they are folded.</param>
+    public TimeTravel UpTo(int maxEvents, Action<long> folded, IHistoryWorker worker) => new(log, snapshots, codec, options) { _maxEvents = maxEvents, _folded = folded, _worker = worker };
 
     /// <summary>The state as it was then.</summary>
     /// <param name="fold">The fold of the stream's type.</param>
@@ -206,7 +208,23 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
 
             _folded?.Invoke(read);
 
-            foreach (var recorded in page)
+            if (_worker is null)
+            {
+                Fold(page);
+            }
+            else
+            {
+                await _worker.RunAsync(() => Fold(page), cancellationToken).ConfigureAwait(false);
+            }
+
+            at = page[^1].Version;
+        }
+
+        return reading;
+
+        void Fold(IReadOnlyList<RecordedEvent> events)
+        {
+            foreach (var recorded in events)
             {
                 if (business is null || BusinessTime.Of(recorded, codec) <= business)
                 {
@@ -215,10 +233,6 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
                     reading = new StateReading(from.Stream, recorded.Version, recorded.Position, recorded.RecordedAt, state, IsFinal: business is null) { Folded = reading.Folded + 1 };
                 }
             }
-
-            at = page[^1].Version;
         }
-
-        return reading;
     }
 }

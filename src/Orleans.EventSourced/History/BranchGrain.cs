@@ -196,8 +196,8 @@ internal sealed class BranchGrain(
     {
         var (branch, id) = (There(), StreamOf(stream));
         var fold = entities.Find(id.Type);
-        var (trunkVersion, _, trunk) = await FoldAsync(fold, after => new Branch(branch.Definition with { Edits = [], Rules = [] }, catalog, log, codec, options, thread).ReadStreamAsync(id, after, PageEvents, CancellationToken.None));
-        var (version, position, state) = await FoldAsync(branch.FoldOf(fold), after => branch.ReadStreamAsync(id, after, PageEvents, CancellationToken.None));
+        var (trunkVersion, _, trunk) = await FoldAsync(fold, new Branch(branch.Definition with { Edits = [], Rules = [] }, catalog, log, codec, options, thread), id);
+        var (version, position, state) = await FoldAsync(branch.FoldOf(fold), branch, id);
         if (version == 0 && trunkVersion == 0)
         {
             throw new HistoryException(HistoryFault.NoSuchStream, $"There is no stream '{id}', neither on branch '{Id}' nor on the trunk up to its base.");
@@ -327,18 +327,36 @@ internal sealed class BranchGrain(
         }
     }
 
-    private async Task<(int Version, long Position, JsonElement State)> FoldAsync(EntityFold fold, Func<StreamVersion, Task<IReadOnlyList<RecordedEvent>>> read)
+    private async Task<(int Version, long Position, JsonElement State)> FoldAsync(EntityFold fold, Branch branch, StreamId stream)
     {
-        var (state, version, position) = (fold.Initial, StreamVersion.None, 0L);
-        while (await read(version) is { Count: > 0 } page)
+        // A stream that is edited is read whole, whatever page of it is wanted.
+        var (state, version, position, most) = (fold.Initial, StreamVersion.None, 0L, branch.Rewrites(stream) ? int.MaxValue : PageEvents);
+        while (await branch.ReadStreamAsync(stream, version, most, CancellationToken.None) is { Count: > 0 } page)
         {
-            foreach (var recorded in page)
+            if (version.Value + page.Count > options.MaxEventsAtOnce)
             {
-                (state, version, position) = (fold.Evolve(state, recorded, codec), recorded.Version, recorded.Position.Value);
+                throw new HistoryException(HistoryFault.TooMuch, $"More than {options.MaxEventsAtOnce} events of '{stream}' would be folded at once.");
+            }
+
+            if (page.Count < PageEvents)
+            {
+                Fold(page);
+            }
+            else
+            {
+                await thread.RunAsync(() => Fold(page), CancellationToken.None);
             }
         }
 
         return (version.Value, position, fold.Show(state));
+
+        void Fold(IReadOnlyList<RecordedEvent> events)
+        {
+            foreach (var recorded in events)
+            {
+                (state, version, position) = (fold.Evolve(state, recorded, codec), recorded.Version, recorded.Position.Value);
+            }
+        }
     }
 
     private async Task<BranchRows?> RowsAsync(string view, TimeSpan atMost)

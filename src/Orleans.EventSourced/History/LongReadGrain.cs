@@ -91,9 +91,9 @@ public sealed record EntityState(string Stream, int Version, long Position, Date
 /// <param name="Patch">What makes the one into the other, a JSON Patch (RFC 6902).</param>
 public sealed record EntityDifference(EntityState From, EntityState To, IReadOnlyList<PatchOperation> Patch);
 
-/// <summary>The work runs beside it, on the thread pool between the reads, because a stream is read and folded page by page.</summary>
+/// <summary>The work runs beside it, page by page on the history thread.</summary>
 [GrainType("es-long-read"), PreferLocalPlacement]
-internal sealed class LongReadGrain(TimeTravel travel, Entities entities, HistoryOptions options, TimeProvider time) : Grain, ILongReadGrain
+internal sealed class LongReadGrain(TimeTravel travel, Entities entities, HistoryThread thread, HistoryOptions options, TimeProvider time) : Grain, ILongReadGrain
 {
     private Operation<string>? _operation;
     private DateTimeOffset _begunAt;
@@ -112,7 +112,7 @@ internal sealed class LongReadGrain(TimeTravel travel, Entities entities, Histor
         if (_operation?.Status.State is null or OperationState.Failed || (_operation.Status.State == OperationState.Done && !read.IsFixed && time.GetUtcNow() - _begunAt > options.KeptFor))
         {
             _begunAt = time.GetUtcNow();
-            _operation = new Operation<string>((progress, stop) => read.AnswerAsync(travel.UpTo(options.MaxEvents, folded => progress(folded, 0)), fold, stop));
+            _operation = new Operation<string>((progress, stop) => read.AnswerAsync(travel.UpTo(options.MaxEvents, folded => progress(folded, 0), thread), fold, stop));
         }
 
         return _operation.ResultAsync(atMost, time);

@@ -94,6 +94,9 @@ internal sealed class PastViewGrain(RegisteredViews views, PastViews past, KeptV
 
     public Task<OperationStatus> GetStatusAsync() => Task.FromResult(_operation?.Status ?? new OperationStatus(OperationState.None, 0, 0));
 
+    /// <summary>Whether it is being folded. Read from outside the turns.</summary>
+    internal bool IsRunning => _operation is { Status.State: OperationState.Running };
+
     /// <summary>Lets the rows go, because others are wanted more.</summary>
     internal void Evict()
     {
@@ -131,24 +134,27 @@ internal sealed class PastViewGrain(RegisteredViews views, PastViews past, KeptV
     };
 }
 
-/// <summary>Which views of the past this silo keeps in memory: the one that was asked for longest ago goes first. Safe for concurrent use.</summary>
+/// <summary>Which views of the past this silo keeps in memory: of those that are done the one that was asked for longest ago goes first. Safe for concurrent use.</summary>
 internal sealed class KeptViews(HistoryOptions options)
 {
     private readonly Lock _gate = new();
     private readonly LinkedList<PastViewGrain> _order = new();
 
+    /// <exception cref="HistoryException">As many as may be are being folded; one more would only keep one of them from its end.</exception>
     public void Touch(PastViewGrain view)
     {
         PastViewGrain? oldest = null;
         lock (_gate)
         {
-            _order.Remove(view);
-            _order.AddLast(view);
-            if (_order.Count > options.MaxKeptViews)
+            var isKept = _order.Remove(view);
+            if (!isKept && _order.Count >= options.MaxKeptViews)
             {
-                oldest = _order.First!.Value;
-                _order.RemoveFirst();
+                oldest = _order.FirstOrDefault(v => !v.IsRunning)
+                    ?? throw new HistoryException(HistoryFault.NotNow, $"{_order.Count} views of the past are being folded on this silo, as many as may be; ask again when one of them is done.");
+                _order.Remove(oldest);
             }
+
+            _order.AddLast(view);
         }
 
         oldest?.Evict();

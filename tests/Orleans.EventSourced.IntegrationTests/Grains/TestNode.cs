@@ -78,6 +78,7 @@ public sealed class TestNode : IAsyncDisposable
 public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
 {
     private IEventLog _inner = inner;
+    private Task? _held;
     private long _streamReads;
     private long _eventsRead;
     private Func<Task>? _beforeNextRead;
@@ -92,6 +93,9 @@ public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
 
     /// <summary>Does something once, when a batch is about to be appended.</summary>
     public void BeforeNextAppend(Func<Task> action) => Interlocked.Exchange(ref _beforeNextAppend, action);
+
+    /// <summary>Who reads the log from its beginning waits until then.</summary>
+    public void HoldFromTheBeginning(Task until) => _held = until;
 
     /// <summary>From now on the store holds what <paramref name="other"/> holds, as after a backup was restored beneath a running silo.</summary>
     public void TurnInto(IEventLog other) => _inner = other;
@@ -126,7 +130,15 @@ public sealed class CountingLog(IEventLog inner) : IEventLog, IAsyncDisposable
         return pages;
     }
 
-    public Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken) => _inner.ReadLogAsync(after, maxEvents, cancellationToken);
+    public async Task<IReadOnlyList<RecordedEvent>> ReadLogAsync(LogPosition after, int maxEvents, CancellationToken cancellationToken)
+    {
+        if (after == LogPosition.Start && _held is { } held)
+        {
+            await held.WaitAsync(cancellationToken);
+        }
+
+        return await _inner.ReadLogAsync(after, maxEvents, cancellationToken);
+    }
 
     public Task<LogHead> ReadHeadAsync(CancellationToken cancellationToken) => _inner.ReadHeadAsync(cancellationToken);
 

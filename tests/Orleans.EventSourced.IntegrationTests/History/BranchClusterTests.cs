@@ -222,6 +222,29 @@ public sealed class BranchClusterTests(PostgresFixture postgres) : IDisposable
         await Assert.ThrowsAsync<HistoryException>(() => node.Grains.GetGrain<IPastViewGrain>("roving/v1/v3").GetAsync("a", Long));
     }
 
+    [Fact]
+    public async Task a_view_of_the_past_takes_the_place_of_one_that_is_done_and_of_none_that_is_being_folded()
+    {
+        await using var node = await StartAsync(o => o.MaxKeptViews = 2);
+        for (var i = 0; i < 3; i++)
+        {
+            await node.Grains.GetGrain<IRovingGrain>("a").AddAsync(1);
+        }
+
+        var held = new TaskCompletionSource();
+        node.Reads.HoldFromTheBeginning(held.Task);
+        var past = Enumerable.Range(1, 3).Select(i => node.Grains.GetGrain<IPastViewGrain>($"roving/v1/{i}")).ToList();
+        Assert.Null(await past[0].GetAsync("a", TimeSpan.FromMilliseconds(20)));
+        Assert.Null(await past[1].GetAsync("a", TimeSpan.FromMilliseconds(20)));
+        Assert.Equal(HistoryFault.NotNow, (await Assert.ThrowsAsync<HistoryException>(() => past[2].GetAsync("a", Long))).Fault);
+        held.SetResult();
+        Assert.Equal(new RovingRow(1), (await past[0].GetAsync("a", Long))!.Value!.Row);
+        Assert.Equal(new RovingRow(2), (await past[1].GetAsync("a", Long))!.Value!.Row);
+        Assert.Equal(new RovingRow(3), (await past[2].GetAsync("a", Long))!.Value!.Row);
+        await Eventually.Async("the first one is let go", async () => (await past[0].GetStatusAsync()).State == OperationState.None);
+        Assert.Equal(new RovingRow(1), (await past[0].GetAsync("a", Long))!.Value!.Row);
+    }
+
     private static long Position(CommandResult<CounterEvent> result) => Assert.IsType<Accepted<CounterEvent>>(result).Position;
 
     private static BranchRequest Request(IReadOnlyList<BranchEditRequest> edits) => new(null, edits, [], "to see");

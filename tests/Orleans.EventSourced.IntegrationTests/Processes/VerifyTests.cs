@@ -32,7 +32,7 @@ public sealed class VerifyTests(PostgresFixture postgres) : IDisposable
         Assert.Equal(right.GetProperty("position").GetInt64(), right.GetProperty("events").GetInt64());
         Assert.Equal(200, right.GetProperty("streams").GetInt32());
         var views = right.GetProperty("views").EnumerateArray().ToDictionary(v => v.GetProperty("view").GetString()!);
-        Assert.Equal(["article_totals_v1", "fine_summary_v1", "officer_month_v1", "open_cases_v1", "penalty_due_v1"], views.Keys.Order());
+        Assert.Equal(["article_totals_v1", "es_trace_v1", "fine_summary_v1", "officer_month_v1", "open_cases_v1", "penalty_due_v1"], views.Keys.Order());
         Assert.Equal((200, 0), (views["fine_summary_v1"].GetProperty("rows").GetInt32(), views["fine_summary_v1"].GetProperty("behind").GetInt32()));
         await VerifyAsync(eventlog, AllRight, "--anchor", anchor);
 
