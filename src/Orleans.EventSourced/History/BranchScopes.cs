@@ -117,7 +117,8 @@ internal sealed class BranchScopes(IServiceProvider provider) : IAsyncDisposable
             provider.GetRequiredService<IFieldCodecProvider>(),
             provider.GetRequiredService<IOptions<EventSourcingOptions>>(),
             time,
-            provider.GetRequiredService<ILoggerFactory>()) { Branch = new BranchScope(branch, log, () => Forget(branch, appends)) };
+            provider.GetRequiredService<ILoggerFactory>())
+        { Branch = new BranchScope(branch, log, () => Forget(branch, appends)) };
         return (services, appends);
     }
 
