@@ -10,8 +10,8 @@ using Orleans.EventSourced.Grains;
 using Orleans.EventSourced.History;
 using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;
-using Orleans.EventSourced.Sqlite;
 using Orleans.EventSourced.Queries;
+using Orleans.EventSourced.Sqlite;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.History;
