@@ -25,9 +25,8 @@ public sealed class HistoryVerbTests(PostgresFixture postgres) : IDisposable
         var import = await HostProcess.RunToEndAsync(_folder, eventlog, "generate", Fines.ToString(CultureInfo.InvariantCulture), "--json");
         Assert.True(import.Code == 0, import.Errors);
         var events = JsonDocument.Parse(import.Output).RootElement.GetProperty("events").GetInt64();
-        await AssertWhatIfsAsync(_folder, eventlog, FineGenerator.Generate(Fines), events, [30, 90], [1.5m, 1.25m]);
+        await AssertWhatIfsAsync(_folder, eventlog, FineGenerator.Generate(Fines), events, [30], [1.25m]);
         await AssertAsOfAsync(_folder, eventlog, FineGenerator.Generate(Fines), new DateTimeOffset(2005, 12, 31, 23, 59, 59, TimeSpan.FromHours(1)), events / 2);
-        await AssertAsOfAsync(_folder, eventlog, FineGenerator.Generate(Fines), new DateTimeOffset(2010, 1, 1, 0, 0, 0, TimeSpan.Zero), events);
         Assert.Equal((2, true), Outcome(await HostProcess.RunToEndAsync(_folder, eventlog, "as-of", "--view", "fine_summary", "--position", $"{events + 1}"), $"The log ends at position {events}"));
         Assert.Equal((2, true), Outcome(await HostProcess.RunToEndAsync(_folder, eventlog, "as-of", "--view", "fine_summary", "--recorded", "1999-01-01T00:00:00Z"), "the log begins later"));
         Assert.Equal((1, true), Outcome(await HostProcess.RunToEndAsync(_folder, eventlog, "what-if", "paid-in-time", "--days", "NaN"), "days is 0 to 36,500"));

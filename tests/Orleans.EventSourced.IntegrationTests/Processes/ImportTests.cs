@@ -22,6 +22,9 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
     private const long GiB = 1L << 30;
     private const int Slices = 4;
 
+    /// <summary>Whether the rebuild of the real log's views is run on PostgreSQL too, which takes minutes more than a run of all tests has: the variable EVENTSOURCED_LONG_TESTS is 1.</summary>
+    private static readonly bool RunsLong = Environment.GetEnvironmentVariable("EVENTSOURCED_LONG_TESTS") == "1";
+
     /// <summary>The view of traces has a row for each event, and a test of its own.</summary>
     private const string NoTraces = "Fines__KeepsTraces=false";
     private readonly TestFolder _folder = new();
@@ -70,7 +73,10 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
             await HistoryVerbTests.AssertWhatIfsAsync(_folder, eventlog, XesReader.Read(file), 561_470, [90], [1.5m]);
         }
 
-        await AssertPublishedBySqlAsync(eventlog, edition: "_e2", fines: await RebuildUnderLoadAsync(eventlog));
+        if (eventlog is null || RunsLong)
+        {
+            await AssertPublishedBySqlAsync(eventlog, edition: "_e2", fines: await RebuildUnderLoadAsync(eventlog));
+        }
 
         await using var node = await HostProcess.ServeAsync(_folder, eventlog, null, null, $"Fines__ViewSlices={Slices}", NoTraces);
         var paid = await node.GetAsync("/fines/A10000");
