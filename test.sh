@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly results=artifacts/test-results
-readonly time_limit=${EVENTSOURCED_TEST_TIMEOUT:-21m}
+readonly time_limit=${EVENTSOURCED_TEST_TIMEOUT:-22m}
 passed=0
 failed=0
 skipped=0
