@@ -11,7 +11,7 @@ internal sealed class IncomingCommandFilter(TimeProvider time) : IIncomingGrainC
     {
         var command = CommandContext.Current;
         var adaptor = context.TargetContext.GetComponent<IEventLogViewAdaptor>();
-        if (adaptor is null && context.TargetContext.GrainId.Key.AsSpan().StartsWith(BranchKey.PrefixBytes))
+        if (adaptor is null && BranchKey.IsOnBranch(context.TargetContext.GrainId))
         {
             throw new BranchIsolationException($"'{context.TargetContext.GrainId}' is no EventSourcedGrain; only these live on branches.");
         }

@@ -13,8 +13,7 @@ internal sealed class BranchIsolation : IOutgoingGrainCallFilter
 
     public Task Invoke(IOutgoingGrainCallContext context)
     {
-        // Work that a grain hands to the thread pool has no source, but flows from the call that the grain runs.
-        if ((context.SourceContext is { } source ? source.GrainId.Key.ToString() : CommandInvocation.Current?.OnBranch) is { } key && key.StartsWith(BranchKey.Prefix, StringComparison.Ordinal) && BranchKey.Parse(key) is var (branch, own) && !IsAllowed(context, branch))
+        if (KeyOnBranch(context) is { } key && BranchKey.Parse(key) is var (branch, own) && !IsAllowed(context, branch))
         {
             throw new BranchIsolationException(
                 $"'{own}' on branch '{branch}' called {context.InterfaceName}.{context.MethodName} of '{context.TargetId}', which is not on the branch. A grain on a branch reaches entities of its branch alone ('KeyBeside' gives their keys), no streams and no reminders.");
@@ -22,6 +21,12 @@ internal sealed class BranchIsolation : IOutgoingGrainCallFilter
 
         return context.Invoke();
     }
+
+    /// <summary>The caller's key; null: it is on the trunk. Asked of every call, so that the key becomes a text only on a branch. Work that a grain hands to the thread pool has no source, but flows from the call that the grain runs.</summary>
+    private static string? KeyOnBranch(IOutgoingGrainCallContext context) =>
+        context.SourceContext is not { } source ? CommandInvocation.Current?.OnBranch
+        : BranchKey.IsOnBranch(source.GrainId) ? source.GrainId.Key.ToString()
+        : null;
 
     private static bool IsAllowed(IOutgoingGrainCallContext context, string branch)
     {

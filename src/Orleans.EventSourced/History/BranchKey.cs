@@ -7,8 +7,8 @@ public static class BranchKey
 {
     internal const string Prefix = "~b/";
 
-    /// <summary>The same, in UTF-8.</summary>
-    internal static ReadOnlySpan<byte> PrefixBytes => "~b/"u8;
+    /// <summary>Whether a grain lives on a branch, without making a text of its key.</summary>
+    internal static bool IsOnBranch(GrainId grain) => grain.Key.AsSpan().StartsWith("~b/"u8);
 
     /// <summary>The key under which an entity lives on a branch: <c>~b/BRANCH/KEY</c>.</summary>
     /// <param name="branch">The branch's name.</param>

@@ -1,3 +1,5 @@
+using Orleans.EventSourced.Core.Projections;
+
 namespace Orleans.EventSourced.Queries;
 
 /// <summary>The answer to a query.</summary>
@@ -38,6 +40,10 @@ public sealed record NoSuchView<T> : ViewResult<T>;
 [GenerateSerializer, Immutable, Alias("Orleans.EventSourced.ViewRow")]
 public sealed record ViewRow([property: Id(0)] string Key, [property: Id(1)] long Position, [property: Id(2)] object Row)
 {
+    /// <summary>A row of a table, or of a fold.</summary>
+    internal static ViewRow Of<TRow>(KeyedRow<TRow> row)
+        where TRow : class => new(row.Key, row.Position, row.Row);
+
     /// <summary>Whether mutations of the reader's session are folded into it that the view does not show yet: <see cref="Consistency.WithMine"/>.</summary>
     [Id(3)]
     public bool IsPending { get; init; }
