@@ -142,13 +142,7 @@ internal static class FineEndpoints
             CommandAnswer.SetVersion(http, events[^1].Version.Value, events[^1].Position.Value);
         }
 
-        return Results.Ok(events.Select(e => new FineEventAnswer(e.Version.Value, e.Position.Value, e.Id.Value, e.Type, e.Schema, e.RecordedAt, Json(e.Data), Json(e.Metadata))));
-    }
-
-    private static JsonElement Json(ReadOnlyMemory<byte> text)
-    {
-        using var document = JsonDocument.Parse(text);
-        return document.RootElement.Clone();
+        return Results.Ok(events.Select(e => new FineEventAnswer(e.Version.Value, e.Position.Value, e.Id.Value, e.Type, e.Schema, e.RecordedAt, JsonElement.Parse(e.Data.Span), JsonElement.Parse(e.Metadata.Span))));
     }
 
     private static StreamId StreamOf(string id)

@@ -15,7 +15,6 @@ namespace Fines.Host;
 /// <summary>Questions to the past of the configured store, and to what might have been: <c>as-of</c> and <c>what-if</c>. They only read, beside a node that may be running.</summary>
 internal static class HistoryVerbs
 {
-    private const int BadInput = 2;
     private const string WhatIfBranch = "what-if";
     private static readonly Option<bool> Json = new("--json") { Description = "Print the answer as one JSON object." };
 
@@ -123,15 +122,15 @@ internal static class HistoryVerbs
         }
         catch (HistoryException e)
         {
-            return await FailAsync(e.Message, BadInput);
+            return await Verbs.FailAsync(e.Message, Verbs.BadInput);
         }
         catch (LogException e)
         {
-            return await FailAsync($"The event log cannot be used: {e.Message}", Node.Failed);
+            return await Verbs.FailAsync($"The event log cannot be used: {e.Message}", Node.Failed);
         }
         catch (OperationCanceledException)
         {
-            return await FailAsync("Stopped; nothing was changed.", Node.Failed);
+            return await Verbs.FailAsync("Stopped; nothing was changed.", Node.Failed);
         }
     }
 
@@ -183,12 +182,6 @@ internal static class HistoryVerbs
 
         AnsiConsole.Write(table);
         Console.WriteLine($"{answer.GetProperty("seconds")} s");
-    }
-
-    private static async Task<int> FailAsync(string message, int code)
-    {
-        await Console.Error.WriteLineAsync(message);
-        return code;
     }
 }
 

@@ -28,7 +28,6 @@ internal sealed record ImportOptions(int Parallel, bool Json, int? Fines);
 /// </summary>
 internal sealed class Import(IGrainFactory grains, ImportOptions options, TimeProvider time)
 {
-    private const int BadInput = 2;
     private const int MaxRejectionsShown = 10;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(100);
@@ -70,26 +69,20 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
         }
         catch (XesFormatException e)
         {
-            return await FailAsync(e.Message, BadInput);
+            return await Verbs.FailAsync(e.Message, Verbs.BadInput);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return await FailAsync(e.Message, BadInput);
+            return await Verbs.FailAsync(e.Message, Verbs.BadInput);
         }
         catch (LogException e)
         {
-            return await FailAsync($"The event log cannot be used: {e.Message}", Node.Failed);
+            return await Verbs.FailAsync($"The event log cannot be used: {e.Message}", Node.Failed);
         }
         catch (OperationCanceledException)
         {
-            return await FailAsync("Stopped. What was imported stays; run the same command again to go on.", Node.Failed);
+            return await Verbs.FailAsync("Stopped. What was imported stays; run the same command again to go on.", Node.Failed);
         }
-    }
-
-    private static async Task<int> FailAsync(string message, int code)
-    {
-        await Console.Error.WriteLineAsync(message);
-        return code;
     }
 
     private async Task<int> RunAsync(IEnumerable<FineTrace> traces, IEventLog log, JsonEventCodec codec, ProjectionControl projections, CancellationToken cancellationToken)
@@ -118,7 +111,7 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
         if (fault is not null)
         {
             await Console.Error.WriteLineAsync($"{_sent} events of {_fines} fines before it were imported and stay.");
-            return await FailAsync(fault.Message, BadInput);
+            return await Verbs.FailAsync(fault.Message, Verbs.BadInput);
         }
 
         foreach (var rejection in _rejections)

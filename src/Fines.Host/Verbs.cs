@@ -5,6 +5,9 @@ namespace Fines.Host;
 /// <summary>What the program does besides serving: <c>import FILE</c>, <c>generate N</c>, <c>verify</c>, and questions to the past.</summary>
 internal static class Verbs
 {
+    /// <summary>The exit code of a verb whose input is wrong.</summary>
+    public const int BadInput = 2;
+
     private const int MaxParallel = 10_000;
 
     public static IReadOnlySet<string> Names { get; } = new HashSet<string>(StringComparer.Ordinal) { "import", "generate", "what-if", "as-of", "verify", "--help", "-h", "-?", "--version" };
@@ -42,5 +45,12 @@ internal static class Verbs
         }
 
         return root.Parse(args).InvokeAsync();
+    }
+
+    /// <summary>Says why a verb did not do its work. The result is the exit code.</summary>
+    public static async Task<int> FailAsync(string message, int code)
+    {
+        await Console.Error.WriteLineAsync(message);
+        return code;
     }
 }

@@ -23,7 +23,6 @@ internal sealed record VerifyOptions(bool Views, string? Anchor, string? Export,
 internal sealed class Verify(VerifyOptions options, TimeProvider time)
 {
     private const int Found = 3;
-    private const int BadInput = 2;
     private const int MaxPrinted = 100;
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
 
@@ -50,13 +49,11 @@ internal sealed class Verify(VerifyOptions options, TimeProvider time)
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            await Console.Error.WriteLineAsync(e.Message);
-            return BadInput;
+            return await Verbs.FailAsync(e.Message, Verbs.BadInput);
         }
         catch (LogException e)
         {
-            await Console.Error.WriteLineAsync($"The event log cannot be verified: {e.Message}");
-            return Node.Failed;
+            return await Verbs.FailAsync($"The event log cannot be verified: {e.Message}", Node.Failed);
         }
     }
 

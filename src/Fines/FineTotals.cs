@@ -97,34 +97,14 @@ public sealed class FineTotals
 public sealed record FineBalance(decimal Due, decimal Paid, decimal Outstanding, int Open, int Settled, int Overpaid, decimal OverpaidSum)
 {
     /// <summary>What the rows of a view come to.</summary>
-    public static FineBalance Of(IEnumerable<FineSummary> rows)
-    {
-        ArgumentNullException.ThrowIfNull(rows);
-        return rows.Aggregate(new FineBalance(0, 0, 0, 0, 0, 0, 0), (sum, row) => new FineBalance(
-            sum.Due + row.Due,
-            sum.Paid + row.Paid,
-            sum.Outstanding + Math.Max(row.Outstanding, 0),
-            sum.Open + (row.Settled ? 0 : 1),
-            sum.Settled + (row.Settled ? 1 : 0),
-            sum.Overpaid + (row.Outstanding < 0 ? 1 : 0),
-            sum.OverpaidSum + Math.Max(-row.Outstanding, 0)));
-    }
+    public static FineBalance Of(IEnumerable<FineSummary> rows) => Sum(rows.Select(r => new FineBalance(
+        r.Due, r.Paid, Math.Max(r.Outstanding, 0), r.Settled ? 0 : 1, r.Settled ? 1 : 0, r.Outstanding < 0 ? 1 : 0, Math.Max(-r.Outstanding, 0))));
 
     /// <summary>The same of rows that are totals already.</summary>
-    public static FineBalance Of(IEnumerable<ArticleTotals> rows)
-    {
-        ArgumentNullException.ThrowIfNull(rows);
-        return rows.Aggregate(new FineBalance(0, 0, 0, 0, 0, 0, 0), (sum, row) => new FineBalance(
-            sum.Due + row.Due, sum.Paid + row.Paid, sum.Outstanding + row.Outstanding, sum.Open + row.Open, sum.Settled + row.Settled, sum.Overpaid + row.Overpaid, sum.OverpaidSum + row.OverpaidSum));
-    }
+    public static FineBalance Of(IEnumerable<ArticleTotals> rows) => Sum(rows.Select(r => new FineBalance(r.Due, r.Paid, r.Outstanding, r.Open, r.Settled, r.Overpaid, r.OverpaidSum)));
 
     /// <summary>The same of rows that are totals already.</summary>
-    public static FineBalance Of(IEnumerable<OfficerMonth> rows)
-    {
-        ArgumentNullException.ThrowIfNull(rows);
-        return rows.Aggregate(new FineBalance(0, 0, 0, 0, 0, 0, 0), (sum, row) => new FineBalance(
-            sum.Due + row.Due, sum.Paid + row.Paid, sum.Outstanding + row.Outstanding, sum.Open + row.Open, sum.Settled + row.Settled, sum.Overpaid + row.Overpaid, sum.OverpaidSum + row.OverpaidSum));
-    }
+    public static FineBalance Of(IEnumerable<OfficerMonth> rows) => Sum(rows.Select(r => new FineBalance(r.Due, r.Paid, r.Outstanding, r.Open, r.Settled, r.Overpaid, r.OverpaidSum)));
 
     /// <summary>What this one has more than another.</summary>
     public FineBalance Minus(FineBalance other)
@@ -133,4 +113,7 @@ public sealed record FineBalance(decimal Due, decimal Paid, decimal Outstanding,
         return new FineBalance(
             Due - other.Due, Paid - other.Paid, Outstanding - other.Outstanding, Open - other.Open, Settled - other.Settled, Overpaid - other.Overpaid, OverpaidSum - other.OverpaidSum);
     }
+
+    private static FineBalance Sum(IEnumerable<FineBalance> balances) => balances.Aggregate(new FineBalance(0, 0, 0, 0, 0, 0, 0), (a, b) => new FineBalance(
+        a.Due + b.Due, a.Paid + b.Paid, a.Outstanding + b.Outstanding, a.Open + b.Open, a.Settled + b.Settled, a.Overpaid + b.Overpaid, a.OverpaidSum + b.OverpaidSum));
 }

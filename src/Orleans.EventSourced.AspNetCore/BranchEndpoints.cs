@@ -44,11 +44,11 @@ internal static class BranchEndpoints
     private static Task<IResult> ListAsync(string id, string view, HttpContext http)
     {
         var query = ViewEndpoints.QueryOf(http.Request);
-        return AnswerAsync(http, id, view, (branch, atMost) => branch.ListAsync(view, query, atMost), page => Results.Ok(new ViewPageAnswer([.. page.Rows.Select(Past.Shown)], page.Next)));
+        return AnswerAsync(http, id, view, (branch, atMost) => branch.ListAsync(view, query, atMost), page => Results.Ok(new ViewPageAnswer([.. page.Rows.Select(ViewEndpoints.Shown)], page.Next)));
     }
 
     private static Task<IResult> GetAsync(string id, string view, string key, HttpContext http) =>
-        AnswerAsync(http, id, view, (branch, atMost) => branch.GetAsync(view, key, atMost), row => row is null ? Past.NoSuchRow(view, key) : Results.Ok(Past.Shown(row)));
+        AnswerAsync(http, id, view, (branch, atMost) => branch.GetAsync(view, key, atMost), row => row is null ? Past.NoSuchRow(view, key) : Results.Ok(ViewEndpoints.Shown(row)));
 
     private static Task<IResult> CompareAsync(string id, string view, HttpContext http) =>
         AnswerAsync(http, id, view, (branch, atMost) => branch.CompareAsync(view, atMost), comparison => Results.Ok(BranchComparisonAnswer.Of(comparison)));
@@ -137,14 +137,5 @@ internal sealed record NamedAnswer(string Name, string Description);
 /// <summary>JSON that came as text.</summary>
 internal static class Json
 {
-    public static JsonElement? Element(string? text)
-    {
-        if (text is null)
-        {
-            return null;
-        }
-
-        using var document = JsonDocument.Parse(text);
-        return document.RootElement.Clone();
-    }
+    public static JsonElement? Element(string? text) => text is null ? null : JsonElement.Parse(text);
 }

@@ -5,7 +5,6 @@ using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.History;
 using Orleans.EventSourced.Projections;
-using Orleans.EventSourced.Queries;
 
 namespace Orleans.EventSourced.AspNetCore;
 
@@ -17,17 +16,15 @@ internal static class Past
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(50);
 
     public static Task<IResult> ListAsync(HttpContext http, string view, string at, RowQuery query) =>
-        AnswerAsync(http, view, at, (grain, atMost) => grain.ListAsync(query, atMost), page => Results.Ok(new ViewPageAnswer([.. page.Rows.Select(Shown)], page.Next)));
+        AnswerAsync(http, view, at, (grain, atMost) => grain.ListAsync(query, atMost), page => Results.Ok(new ViewPageAnswer([.. page.Rows.Select(ViewEndpoints.Shown)], page.Next)));
 
     public static Task<IResult> GetAsync(HttpContext http, string view, string at, string key) =>
-        AnswerAsync(http, view, at, (grain, atMost) => grain.GetAsync(key, atMost), row => row is null ? NoSuchRow(view, key) : Results.Ok(Shown(row)));
+        AnswerAsync(http, view, at, (grain, atMost) => grain.GetAsync(key, atMost), row => row is null ? NoSuchRow(view, key) : Results.Ok(ViewEndpoints.Shown(row)));
 
     public static Task<IResult> GetTotalsAsync(HttpContext http, string view, string at) => AnswerAsync(http, view, at, (grain, atMost) => grain.GetTotalsAsync(atMost), totals => Results.Ok(totals));
 
     /// <summary>How long a request waits for so many events.</summary>
     public static TimeSpan WaitFor(HttpContext http, long events) => events <= http.RequestServices.GetRequiredService<HistoryOptions>().MaxEventsAtOnce ? Patience : Glance;
-
-    public static ViewRowAnswer Shown(ViewRow row) => new(row.Key, row.Position, row.Row, row.IsPending);
 
     public static IResult NoSuchRow(string view, string key) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-row", $"View '{view}' has no row '{key}' there.");
 
@@ -51,7 +48,7 @@ internal static class Past
         var services = http.RequestServices;
         if (services.GetRequiredService<ProjectionControl>().VersionOf(view) is not { } version)
         {
-            return CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-view", $"There is no view '{view}'.");
+            return ViewEndpoints.NoSuchView(view);
         }
 
         // A time whose answer is final is a position, so that who asks for either finds the same.

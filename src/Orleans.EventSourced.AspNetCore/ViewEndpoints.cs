@@ -114,7 +114,7 @@ public static class ViewEndpoints
     internal static string Tag(ViewRowAnswer row, JsonSerializerOptions json) =>
         string.Create(CultureInfo.InvariantCulture, $"\"{row.Position}-{Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(row, json)).AsSpan(0, 8))}\"");
 
-    private static ViewRowAnswer Shown(ViewRow row) => new(row.Key, row.Position, row.Row, row.IsPending);
+    internal static ViewRowAnswer Shown(ViewRow row) => new(row.Key, row.Position, row.Row, row.IsPending);
 
     private static IResult Answer<T>(ViewResult<T> result, string name, HttpContext http, Func<T, IResult> answer)
     {
@@ -136,7 +136,7 @@ public static class ViewEndpoints
         }
     }
 
-    private static IResult NoSuchView(string name) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-view", $"There is no view '{name}'.");
+    internal static IResult NoSuchView(string name) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-view", $"There is no view '{name}'.");
 
     /// <summary>The point of the past that is asked for; null: the present.</summary>
     private static string? AsOf(HttpRequest request) =>

@@ -22,6 +22,8 @@ internal static class AppendBenchmark
 {
     private const int InsertConnections = 32;
 
+    internal static EventTypeMap Types { get; } = new EventTypeMap.Builder().AddFamily<TallyEvent>(JsonSerializerOptions.Web).Build();
+
     public static async Task<int> RunAsync(string store, bool quick, int[] callers, CancellationToken cancellationToken)
     {
         var seconds = TimeSpan.FromSeconds(quick ? 2 : 4);
@@ -64,7 +66,7 @@ internal static class AppendBenchmark
         return 0;
     }
 
-    private static async Task<IHost> StartSiloAsync(Action<IServiceCollection> store)
+    internal static async Task<IHost> StartSiloAsync(Action<IServiceCollection> store)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         builder.Logging.SetMinimumLevel(LogLevel.None);
@@ -72,7 +74,7 @@ internal static class AppendBenchmark
         {
             silo.UseLocalhostClustering();
             store(silo.Services);
-            silo.AddEventSourcing(o => o.EventTypes = new EventTypeMap.Builder().AddFamily<TallyEvent>(JsonSerializerOptions.Web).Build());
+            silo.AddEventSourcing(o => o.EventTypes = Types);
         });
         var host = builder.Build();
         await host.StartAsync();

@@ -1,15 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Snapshots;
-using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Sqlite;
@@ -28,7 +24,7 @@ internal static class HistoryBenchmark
     private const int SnapshotEvery = 500;
     private const int LogEvents = 200_000;
     private const int Callers = 128;
-    private static readonly JsonEventCodec Codec = new(new EventTypeMap.Builder().AddFamily<TallyEvent>(JsonSerializerOptions.Web).Build());
+    private static readonly JsonEventCodec Codec = new(AppendBenchmark.Types);
     private static readonly EntityFold Fold = EntityFold.Of<KeptTally, TallyEvent>("long");
 
     public static async Task<int> RunAsync(string store, bool quick, CancellationToken cancellationToken)
@@ -41,7 +37,7 @@ internal static class HistoryBenchmark
             await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = place }, cancellationToken);
         }
 
-        using (var host = await StartSiloAsync(services => _ = store == "sqlite" ? services.AddSqliteEventLog(o => o.Path = place) : services.AddPostgresEventLog(o => o.ConnectionString = place)))
+        using (var host = await AppendBenchmark.StartSiloAsync(services => _ = store == "sqlite" ? services.AddSqliteEventLog(o => o.Path = place) : services.AddPostgresEventLog(o => o.ConnectionString = place)))
         {
             await TravelAsync(host.Services, store, cancellationToken);
             await BesideAsync(host.Services, store, quick, cancellationToken);
@@ -169,21 +165,6 @@ internal static class HistoryBenchmark
             var from = filled;
             await log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, [.. Enumerable.Range(0, 100).Select(i => Codec.Encode(EventId.Derive(command, stream, i), new Ticked(from + i + 1, "a note that makes the event about as long as a real one is, which is 100 bytes"), metadata))])], cancellationToken);
         }
-    }
-
-    private static async Task<IHost> StartSiloAsync(Action<IServiceCollection> store)
-    {
-        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
-        builder.Logging.SetMinimumLevel(LogLevel.None);
-        builder.UseOrleans(silo =>
-        {
-            silo.UseLocalhostClustering();
-            store(silo.Services);
-            silo.AddEventSourcing(o => o.EventTypes = Codec.Types);
-        });
-        var host = builder.Build();
-        await host.StartAsync();
-        return host;
     }
 
     private sealed record Nothing;

@@ -90,7 +90,7 @@ public sealed partial class Branch
 
     private void Gather(ReplayPage page, Dictionary<StreamId, List<object?>> gathered, int part, int parts)
     {
-        foreach (var (recorded, payload) in page.Each(r => _functions.Any(f => TailPage.MayBe(_codec, r, f.Events)) && _codec.Types.TryFind(r.Type, out _)))
+        foreach (var (recorded, payload) in page.Each(IsSeenByFunctions))
         {
             if (IsIn(recorded.Stream, part, parts))
             {
@@ -126,7 +126,7 @@ public sealed partial class Branch
             }
         }
 
-        return [.. emitted.Where(e => events.IsInstanceOfType(e.Payload) || TailPage.IsUndecoded(events)).Select(e => new DecodedEvent(e.Recorded, e.Payload!))];
+        return Of(events, emitted);
     }
 
     /// <summary>What the view passes over is named by its position, at which, and behind the base, the branch has events of its own.</summary>
@@ -150,6 +150,10 @@ public sealed partial class Branch
             patches[edited.Key].EmitNew(PlaceOf(edited.Key), (p, v, at) => Make(p, v, at, numbers), emitted);
         }
 
-        return [.. emitted.Where(e => events.IsInstanceOfType(e.Payload) || TailPage.IsUndecoded(events)).Select(e => new DecodedEvent(e.Recorded, e.Payload!))];
+        return Of(events, emitted);
     }
+
+    /// <summary>Of what happens on the branch that which is of a family.</summary>
+    private static List<DecodedEvent> Of(Type family, List<(RecordedEvent Recorded, object? Payload)> emitted) =>
+        [.. emitted.Where(e => family.IsInstanceOfType(e.Payload) || TailPage.IsUndecoded(family)).Select(e => new DecodedEvent(e.Recorded, e.Payload!))];
 }

@@ -38,7 +38,7 @@ public sealed partial class Branch
         ArgumentNullException.ThrowIfNull(options);
         (Definition, _log, _codec, _options) = (Checked(definition, options), log, codec, options);
         _replay = new LogReplay(log, codec, options, worker);
-        _functions = [.. definition.Edits.OfType<BranchEdit.Apply>().Select(a => catalog.Function(a.Function) is var f ? new BoundFunction(f.Name, f.Events, f.Bind(a.Parameters)) : null!)];
+        _functions = [.. definition.Edits.OfType<BranchEdit.Apply>().Select(a => catalog.Function(a.Function).Bind(a.Parameters))];
         Rules = [.. definition.Rules.Select(r => catalog.Rule(r ?? throw new HistoryException(HistoryFault.BadEdit, "A rule is named by a text, not by null.")))];
         _edits = definition.Edits.Where(e => e is not BranchEdit.Apply).ToLookup(StreamOf, Bound);
         _command = CommandId.FromText($"branch/{definition.Id}/{definition.Base.Value}");
@@ -292,7 +292,9 @@ public sealed partial class Branch
 
     /// <summary>Null: no function sees it.</summary>
     private object? PayloadOf(RecordedEvent recorded) =>
-        _functions.Any(f => TailPage.MayBe(_codec, recorded, f.Events)) && _codec.Types.TryFind(recorded.Type, out _) ? _codec.Decode(recorded) : null;
+        IsSeenByFunctions(recorded) ? _codec.Decode(recorded) : null;
+
+    private bool IsSeenByFunctions(RecordedEvent recorded) => _functions.Any(f => TailPage.MayBe(_codec, recorded, f.Events)) && _codec.Types.TryFind(recorded.Type, out _);
 
     /// <summary>Where the events of a stream stand that the trunk does not have: at the base.</summary>
     private RecordedEvent PlaceOf(StreamId stream) =>

@@ -45,16 +45,16 @@ public abstract class WhatIf
 
     /// <summary>The function with its parameters.</summary>
     /// <exception cref="HistoryException">The parameters do not fit.</exception>
-    internal abstract Func<IReadOnlyList<object>, IReadOnlyList<object>> Bind(JsonElement? parameters);
+    internal abstract BoundFunction Bind(JsonElement? parameters);
 
     private sealed class Typed<TEvent, TParameters>(string name, string description, Func<IReadOnlyList<TEvent>, TParameters, IEnumerable<TEvent>> function) : WhatIf(name, typeof(TEvent), description)
         where TEvent : class
         where TParameters : class, new()
     {
-        internal override Func<IReadOnlyList<object>, IReadOnlyList<object>> Bind(JsonElement? parameters)
+        internal override BoundFunction Bind(JsonElement? parameters)
         {
             var bound = Read(parameters);
-            return events => [.. function([.. events.Cast<TEvent>()], bound)];
+            return new BoundFunction(Name, Events, events => [.. function([.. events.Cast<TEvent>()], bound)]);
         }
 
         private TParameters Read(JsonElement? parameters)

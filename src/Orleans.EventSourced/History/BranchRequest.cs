@@ -79,8 +79,7 @@ public sealed record BranchEditRequest([property: Id(0)] string Op)
     {
         try
         {
-            using var document = JsonDocument.Parse(text);
-            return document.RootElement.Clone();
+            return JsonElement.Parse(text);
         }
         catch (JsonException e)
         {

@@ -21,17 +21,15 @@ internal abstract class PastRows
 internal sealed class PastRows<TRow>(PastView<TRow> view) : PastRows
     where TRow : class
 {
-    public override ViewRow? Find(string key) => view.Rows.Find(key) is { } row ? Shown(row) : null;
+    public override ViewRow? Find(string key) => view.Rows.Find(key) is { } row ? ViewRow.Of(row) : null;
 
     public override ViewRows Query(RowQuery query)
     {
         var page = view.Rows.Query(new RowQueryPlan<TRow>(query), view.Point.Position);
-        return new ViewRows([.. page.Rows.Select(Shown)], page.Next);
+        return new ViewRows([.. page.Rows.Select(ViewRow.Of)], page.Next);
     }
 
     public override Totals Totals() => History.Totals.Of(ViewTotals.Of(view.Rows.Rows.Select(r => r.Row)));
-
-    private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }
 
 /// <summary>A view on a branch, for those who do not know the class of its rows. Safe for concurrent use.</summary>
@@ -52,13 +50,13 @@ internal sealed class BranchRows<TRow>(BranchView<TRow> view, JsonSerializerOpti
     public override (ViewRow? Row, LogPosition Reflects) Find(string key)
     {
         var (row, reflects) = view.Find(key);
-        return (row is null ? null : Shown(row), reflects);
+        return (row is null ? null : ViewRow.Of(row), reflects);
     }
 
     public override (ViewRows Rows, LogPosition Reflects) Query(RowQuery query)
     {
         var page = view.Query(new RowQueryPlan<TRow>(query));
-        return (new ViewRows([.. page.Rows.Select(Shown)], page.Next), page.Reflects);
+        return (new ViewRows([.. page.Rows.Select(ViewRow.Of)], page.Next), page.Reflects);
     }
 
     public override (BranchComparison Comparison, LogPosition Reflects) Compare()
@@ -68,6 +66,4 @@ internal sealed class BranchRows<TRow>(BranchView<TRow> view, JsonSerializerOpti
             Totals.Of(totals.Trunk), Totals.Of(totals.Branch), Totals.Of(totals.Difference), rows.Added, rows.Removed, rows.Changed, [.. rows.Rows.Select(r => new DifferentRow(r.Key, r.Trunk?.GetRawText(), r.Branch?.GetRawText()))]);
         return (comparison, reflects);
     }
-
-    private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }

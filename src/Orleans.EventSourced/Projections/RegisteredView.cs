@@ -118,23 +118,23 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
     public override async Task<ViewAnswer<ViewRow?>> ReadAsync(string key)
     {
         var (row, reflects) = await _reader.ReadAsync(key, Slice.Of(key, Slices), CancellationToken.None).ConfigureAwait(false);
-        return new ViewAnswer<ViewRow?>(row is null ? null : Shown(row), reflects.Value);
+        return new ViewAnswer<ViewRow?>(row is null ? null : ViewRow.Of(row), reflects.Value);
     }
 
     public override async Task<ViewAnswer<ViewRows>> QueryAsync(RowQuery query)
     {
         var (rows, next, reflects) = await _reader.QueryAsync(new RowQueryPlan<TRow>(query), CancellationToken.None).ConfigureAwait(false);
-        return new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(Shown)], next), reflects.Value);
+        return new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(ViewRow.Of)], next), reflects.Value);
     }
 
     public override async Task<ViewAnswer<ViewRow?>?> ReadAsync(string key, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>> own) =>
         await _overlay.ReadAsync(key, own, CancellationToken.None).ConfigureAwait(false) is var (row, reflects, isPending)
-            ? new ViewAnswer<ViewRow?>(row is null ? null : Shown(row) with { IsPending = isPending }, reflects.Value)
+            ? new ViewAnswer<ViewRow?>(row is null ? null : ViewRow.Of(row) with { IsPending = isPending }, reflects.Value)
             : null;
 
     public override async Task<ViewAnswer<ViewRows>?> QueryAsync(RowQuery query, Func<LogPosition, Task<IReadOnlyList<OwnEvents>>> own) =>
         await _overlay.QueryAsync(query, own, CancellationToken.None).ConfigureAwait(false) is var ((rows, next, reflects), pending)
-            ? new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(r => Shown(r) with { IsPending = pending.Contains(r.Key) })], next), reflects.Value)
+            ? new ViewAnswer<ViewRows>(new ViewRows([.. rows.Select(r => ViewRow.Of(r) with { IsPending = pending.Contains(r.Key) })], next), reflects.Value)
             : null;
 
     public override async Task<ViewAnswer<ViewChanges>> ReadChangesAsync(RowCursor? after, int limit)
@@ -169,8 +169,6 @@ internal sealed class RegisteredView<TRow>(Projection<TRow> projection, int slic
 
     public override async Task<BranchRows> FoldBranchAsync(Branch branch, Action<long, long> progress, CancellationToken cancellationToken) =>
         new BranchRows<TRow>(await branch.FoldAsync(projection, await ReadSkippedAsync(cancellationToken).ConfigureAwait(false), poison, progress, cancellationToken).ConfigureAwait(false), JsonSerializerOptions.Web);
-
-    private static ViewRow Shown(KeyedRow<TRow> row) => new(row.Key, row.Position, row.Row);
 }
 
 /// <summary>The views that this program knows.</summary>

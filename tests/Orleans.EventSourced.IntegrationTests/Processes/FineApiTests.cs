@@ -2,27 +2,12 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Orleans.EventSourced.AspNetCore;
-using Orleans.EventSourced.IntegrationTests.Grains;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Processes;
 
 /// <summary>One node on SQLite, shared by the tests of the API.</summary>
-public sealed class FineApi : IAsyncLifetime
-{
-    private readonly TestFolder _folder = new();
-
-    public HostProcess Host { get; private set; } = null!;
-
-    // The fines of these tests lived years ago: a penalty that came in between would be dated behind what is still to be entered.
-    public async ValueTask InitializeAsync() => Host = await HostProcess.ServeAsync(_folder, null, settings: "--Fines:AddsPenalties=false");
-
-    public async ValueTask DisposeAsync()
-    {
-        await Host.DisposeAsync();
-        _folder.Dispose();
-    }
-}
+public sealed class FineApi() : SharedNode();
 
 [Collection("processes")]
 public sealed class FineApiTests(FineApi api) : IClassFixture<FineApi>

@@ -1,26 +1,12 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Orleans.EventSourced.IntegrationTests.Grains;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Processes;
 
 /// <summary>One node on SQLite, where branches may have 5 live events, shared by the tests of what-if over HTTP.</summary>
-public sealed class FineBranches : IAsyncLifetime
-{
-    private readonly TestFolder _folder = new();
-
-    public HostProcess Host { get; private set; } = null!;
-
-    public async ValueTask InitializeAsync() => Host = await HostProcess.ServeAsync(_folder, null, settings: ["--Fines:AddsPenalties=false", "--History:MaxLiveEvents=5"]);
-
-    public async ValueTask DisposeAsync()
-    {
-        await Host.DisposeAsync();
-        _folder.Dispose();
-    }
-}
+public sealed class FineBranches() : SharedNode("--History:MaxLiveEvents=5");
 
 [Collection("processes")]
 public sealed class FineBranchTests(FineBranches branches) : IClassFixture<FineBranches>

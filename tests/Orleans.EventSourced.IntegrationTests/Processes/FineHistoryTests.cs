@@ -1,25 +1,10 @@
 using System.Net;
-using Orleans.EventSourced.IntegrationTests.Grains;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Processes;
 
 /// <summary>One node on SQLite that folds 40 events at once, 200 at most, shared by the tests of what it answers about the past.</summary>
-public sealed class FineHistory : IAsyncLifetime
-{
-    private readonly TestFolder _folder = new();
-
-    public HostProcess Host { get; private set; } = null!;
-
-    public async ValueTask InitializeAsync() => Host = await HostProcess.ServeAsync(
-        _folder, null, settings: ["--Fines:AddsPenalties=false", "--History:MaxEventsAtOnce=40", "--History:MaxEvents=200"]);
-
-    public async ValueTask DisposeAsync()
-    {
-        await Host.DisposeAsync();
-        _folder.Dispose();
-    }
-}
+public sealed class FineHistory() : SharedNode("--History:MaxEventsAtOnce=40", "--History:MaxEvents=200");
 
 [Collection("processes")]
 public sealed class FineHistoryTests(FineHistory history) : IClassFixture<FineHistory>
