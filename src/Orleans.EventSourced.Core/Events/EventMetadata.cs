@@ -55,25 +55,31 @@ public sealed record EventMetadata(
     }
 
     /// <summary>Reads what <see cref="ToJson"/> wrote; unknown members are passed over, so that older code reads newer envelopes.</summary>
-    /// <exception cref="JsonException">Not a JSON object, or without a valid <c>command</c>.</exception>
+    /// <exception cref="JsonException">Not a JSON object, without a valid <c>command</c>, or with a text that is no Unicode.</exception>
     public static EventMetadata Parse(ReadOnlyMemory<byte> json)
     {
         using var document = JsonDocument.Parse(json);
-        var root = document.RootElement;
-        if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("command", out var command) || !command.TryGetGuid(out var id) || id == Guid.Empty)
+        try
         {
-            throw new JsonException("Event metadata is a JSON object with the member 'command', a UUID.");
+            return Read(document.RootElement);
         }
+        catch (InvalidOperationException e)
+        {
+            throw new JsonException("Event metadata holds a text with half a character.", e);
+        }
+    }
 
-        return new EventMetadata(
-            new CommandId(id),
-            Text(root, "correlation"),
-            Text(root, "causation"),
-            Text(root, "actor"),
-            Text(root, "reason"),
-            Text(root, "origin"),
-            Text(root, "traceparent"),
-            Text(root, RequestHashName));
+    /// <summary>The same; null: it is no envelope, because something else than this project wrote the event.</summary>
+    public static EventMetadata? TryParse(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            return Parse(json);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Only the request's digest, for stores that compare it.</summary>
@@ -83,6 +89,19 @@ public sealed record EventMetadata(
         using var document = JsonDocument.Parse(json);
         return Text(document.RootElement, RequestHashName);
     }
+
+    private static EventMetadata Read(JsonElement root) =>
+        root.ValueKind == JsonValueKind.Object && root.TryGetProperty("command", out var command) && command.ValueKind == JsonValueKind.String && command.TryGetGuid(out var id) && id != Guid.Empty
+            ? new EventMetadata(
+                new CommandId(id),
+                Text(root, "correlation"),
+                Text(root, "causation"),
+                Text(root, "actor"),
+                Text(root, "reason"),
+                Text(root, "origin"),
+                Text(root, "traceparent"),
+                Text(root, RequestHashName))
+            : throw new JsonException("Event metadata is a JSON object with the member 'command', a UUID.");
 
     private static string? Text(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

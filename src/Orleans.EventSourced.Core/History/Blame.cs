@@ -95,7 +95,8 @@ internal sealed class Blame
             return new BlamedField(path, value, 0);
         }
 
-        var metadata = EnvelopeOf(by);
+        // The field is blamed on the event whatever its envelope says.
+        var metadata = EventMetadata.TryParse(by.Metadata);
         return new BlamedField(path, value, by.Version.Value)
         {
             Position = by.Position.Value,
@@ -105,18 +106,5 @@ internal sealed class Blame
             Actor = metadata?.Actor,
             Reason = metadata?.Reason,
         };
-    }
-
-    /// <summary>Null: something else than this project wrote the event, and its envelope says nothing; the field is blamed on it all the same.</summary>
-    private static EventMetadata? EnvelopeOf(RecordedEvent recorded)
-    {
-        try
-        {
-            return EventMetadata.Parse(recorded.Metadata);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
     }
 }

@@ -20,6 +20,9 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
     /// <summary>How many versions of a stream are looked at in one round trip.</summary>
     private const int Looks = 16;
     private const int MaxPageBytes = 4 * 1024 * 1024;
+
+    /// <summary>Whatever is the last version.</summary>
+    private static readonly StreamVersion Last = new(int.MaxValue);
     private int _maxEvents = options.MaxEventsAtOnce;
     private Action<long>? _folded;
     private IHistoryWorker? _worker;
@@ -47,16 +50,15 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
 
         if (at is PointInTime.AtBusiness(var business))
         {
-            return await FoldAsync(fold, Start(fold, stream), new StreamVersion(int.MaxValue), business, cancellationToken).ConfigureAwait(false) is { Folded: > 0 } reading
+            return await FoldAsync(fold, Start(fold, stream), Last, business, cancellationToken).ConfigureAwait(false) is { Folded: > 0 } reading
                 ? reading
                 : throw await NotThereAsync(stream, $"had no event that happened at or before {business:O}", cancellationToken).ConfigureAwait(false);
         }
 
         var (version, isFinal) = await VersionAtAsync(stream, at, cancellationToken).ConfigureAwait(false);
         var found = await FoldAsync(fold, await NearestAsync(fold, stream, version, cancellationToken).ConfigureAwait(false), version, null, cancellationToken).ConfigureAwait(false);
-        return version.Value is var wanted and not int.MaxValue && found.Version.Value < wanted ? throw NoSuchVersion(stream, wanted, found.Version)
-            : at is null && found.Version == StreamVersion.None ? throw NoSuchStream(stream)
-            : found with { IsFinal = isFinal };
+        RefuseShort(found, version);
+        return found with { IsFinal = isFinal };
     }
 
     /// <summary>For every field of the state, as it was then, the event that set its value. It folds the stream from its beginning.</summary>
@@ -73,9 +75,8 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
         var (version, _) = await VersionAtAsync(stream, at, cancellationToken).ConfigureAwait(false);
         var blame = new Blame(fold.Show(fold.Initial));
         var reached = await FoldAsync(fold, Start(fold, stream), version, null, cancellationToken, (recorded, state) => blame.Follow(recorded, fold.Show(state))).ConfigureAwait(false);
-        return version.Value is var wanted and not int.MaxValue && reached.Version.Value < wanted ? throw NoSuchVersion(stream, wanted, reached.Version)
-            : reached.Version == StreamVersion.None && at is null ? throw NoSuchStream(stream)
-            : blame.Fields;
+        RefuseShort(reached, version);
+        return blame.Fields;
     }
 
     /// <summary>What changed from one point to another, as a JSON Patch (RFC 6902) of the states' JSON; the points may be in any order.</summary>
@@ -99,16 +100,23 @@ public sealed class TimeTravel(IEventLog log, ISnapshotStore? snapshots, JsonEve
 
     private static HistoryException NoSuchStream(StreamId stream) => new(HistoryFault.NoSuchStream, $"There is no stream '{stream}'.");
 
-    private static HistoryException NoSuchVersion(StreamId stream, int wanted, StreamVersion last) =>
-        last == StreamVersion.None ? NoSuchStream(stream) : new HistoryException(HistoryFault.NoSuchVersion, $"Stream '{stream}' has no version {wanted}; its last is {last}.");
+    /// <exception cref="HistoryException">The stream does not reach to the version, or there is none.</exception>
+    private static void RefuseShort(StateReading reached, StreamVersion wanted)
+    {
+        if (reached.Version < wanted && (wanted != Last || reached.Version == StreamVersion.None))
+        {
+            throw reached.Version == StreamVersion.None ? NoSuchStream(reached.Stream)
+                : new HistoryException(HistoryFault.NoSuchVersion, $"Stream '{reached.Stream}' has no version {wanted}; its last is {reached.Version}.");
+        }
+    }
 
-    /// <summary>The last version up to a point; int.MaxValue: whatever is the last. And whether it stays so.</summary>
+    /// <summary>The last version up to a point, or <see cref="Last"/>; and whether it stays so.</summary>
     private async Task<(StreamVersion Version, bool IsFinal)> VersionAtAsync(StreamId stream, PointInTime? at, CancellationToken cancellationToken)
     {
         switch (at)
         {
             case null:
-                return (new StreamVersion(int.MaxValue), true);
+                return (Last, true);
             case PointInTime.AtVersion({ Value: 0 }) when await ReadPageAsync(stream, StreamVersion.None, 1, cancellationToken).ConfigureAwait(false) is []:
                 throw NoSuchStream(stream);
             case PointInTime.AtVersion(var version):

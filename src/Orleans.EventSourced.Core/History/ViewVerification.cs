@@ -80,50 +80,22 @@ public abstract class ViewVerification
             foreach (var slices in checkpoints.GroupBy(c => c.Position, c => c.Slice))
             {
                 part.End = slices.Key;
-                await FoldAsync(runner, slices.Key, cancellationToken).ConfigureAwait(false);
+                if (await ViewComparison.FoldAsync(runner, poison, cancellationToken).ConfigureAwait(false) is var end && end != slices.Key)
+                {
+                    throw new InvalidOperationException($"the table reaches to position {slices.Key}, but the log ends at {end}.");
+                }
+
                 rows += await CompareAsync(slices.ToHashSet(), slices.Key, fold, store.Reader<TRow>(), time, findings, cancellationToken).ConfigureAwait(false);
             }
 
             return rows;
         }
 
-        private async Task FoldAsync(ProjectionRunner<TRow> runner, LogPosition to, CancellationToken cancellationToken)
-        {
-            for (var step = await runner.StepAsync(poison, cancellationToken).ConfigureAwait(false); ; step = await runner.StepAsync(poison, cancellationToken).ConfigureAwait(false))
-            {
-                switch (step)
-                {
-                    case ProjectionStep.Advanced:
-                        break;
-                    case ProjectionStep.AtHead(var position) when position == to:
-                        return;
-                    case ProjectionStep.AtHead(var position):
-                        throw new InvalidOperationException($"the table reaches to position {to}, but the log ends at {position}.");
-                    case ProjectionStep.Poisoned(_, var fault):
-                        throw fault;
-                    case ProjectionStep.Unknown(_, var missing):
-                        throw missing;
-                    default:
-                        throw new InvalidOperationException($"A fold into memory came to {step}.");
-                }
-            }
-        }
-
         private async Task<long> CompareAsync(HashSet<Slice> slices, LogPosition position, InMemoryViewTable<TRow> fold, IViewReader<TRow> reader, TimeProvider time, Findings findings, CancellationToken cancellationToken)
         {
             var count = slices.First().Count;
             var expected = fold.Rows.Where(r => slices.Contains(Slice.Of(r.Key, count))).ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
-            var doubtful = new HashSet<string>(expected.Keys, StringComparer.Ordinal);
-            var rows = 0L;
-            await foreach (var row in ViewComparison.AllAsync(reader, cancellationToken).ConfigureAwait(false))
-            {
-                if (slices.Contains(Slice.Of(row.Key, count)))
-                {
-                    rows++;
-                    _ = ViewComparison.IsSame(expected, row.Key, row) ? doubtful.Remove(row.Key) : doubtful.Add(row.Key);
-                }
-            }
-
+            var (doubtful, rows) = await ViewComparison.DoubtfulAsync(expected, reader, key => slices.Contains(Slice.Of(key, count)), cancellationToken).ConfigureAwait(false);
             foreach (var key in doubtful.Order(StringComparer.Ordinal).Take(FindingList.MaxShown))
             {
                 if (await ViewComparison.DifferenceAsync(key, expected, position, count, reader, time, cancellationToken).ConfigureAwait(false) is { } difference)

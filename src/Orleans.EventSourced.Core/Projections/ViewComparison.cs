@@ -40,23 +40,9 @@ public static class ViewComparison
             await fold.SkipAsync(e, cancellationToken).ConfigureAwait(false);
         }
 
-        var position = await FoldAsync(projection, poison, fold, tail, cancellationToken).ConfigureAwait(false);
+        var position = await FoldAsync(new ProjectionRunner<TRow>(projection, Slice.Whole, fold, tail), poison, cancellationToken).ConfigureAwait(false);
         var expected = fold.Rows.ToDictionary(r => r.Key, r => r.Value, StringComparer.Ordinal);
-        var doubtful = new HashSet<string>(expected.Keys, StringComparer.Ordinal);
-        var rows = 0L;
-        await foreach (var row in AllAsync(reader, cancellationToken).ConfigureAwait(false))
-        {
-            rows++;
-            if (IsSame(expected, row.Key, row))
-            {
-                doubtful.Remove(row.Key);
-            }
-            else
-            {
-                doubtful.Add(row.Key);
-            }
-        }
-
+        var (doubtful, rows) = await DoubtfulAsync(expected, reader, static _ => true, cancellationToken).ConfigureAwait(false);
         var differences = new List<ViewDifference>();
         foreach (var key in doubtful.Order(StringComparer.Ordinal).TakeWhile(_ => differences.Count < MaxDifferences))
         {
@@ -69,10 +55,28 @@ public static class ViewComparison
         return new ViewComparisonReport(projection.View, position, rows, differences);
     }
 
-    private static async Task<LogPosition> FoldAsync<TRow>(Projection<TRow> projection, PoisonPolicy poison, InMemoryViewTable<TRow> table, LogTail tail, CancellationToken cancellationToken)
+    /// <summary>The keys that are not the same in the table as in the fold, by one look at the rows concerned, and how many rows those are.</summary>
+    internal static async Task<(HashSet<string> Doubtful, long Rows)> DoubtfulAsync<TRow>(
+        Dictionary<string, (TRow Row, LogPosition Position)> expected, IViewReader<TRow> reader, Func<string, bool> isConcerned, CancellationToken cancellationToken)
         where TRow : class
     {
-        var runner = new ProjectionRunner<TRow>(projection, Slice.Whole, table, tail);
+        var (doubtful, rows) = (new HashSet<string>(expected.Keys, StringComparer.Ordinal), 0L);
+        await foreach (var row in AllAsync(reader, cancellationToken).ConfigureAwait(false))
+        {
+            if (isConcerned(row.Key))
+            {
+                rows++;
+                _ = IsSame(expected, row.Key, row) ? doubtful.Remove(row.Key) : doubtful.Add(row.Key);
+            }
+        }
+
+        return (doubtful, rows);
+    }
+
+    /// <summary>Folds on to the end of the runner's log; the answer is where that is.</summary>
+    internal static async Task<LogPosition> FoldAsync<TRow>(ProjectionRunner<TRow> runner, PoisonPolicy poison, CancellationToken cancellationToken)
+        where TRow : class
+    {
         while (true)
         {
             switch (await runner.StepAsync(poison, cancellationToken).ConfigureAwait(false))
@@ -91,7 +95,7 @@ public static class ViewComparison
         }
     }
 
-    internal static async IAsyncEnumerable<KeyedRow<TRow>> AllAsync<TRow>(IViewReader<TRow> reader, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<KeyedRow<TRow>> AllAsync<TRow>(IViewReader<TRow> reader, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
         where TRow : class
     {
         var query = new RowQuery { Limit = RowQuery.MaxLimit };
@@ -131,7 +135,7 @@ public static class ViewComparison
         }
     }
 
-    internal static bool IsSame<TRow>(Dictionary<string, (TRow Row, LogPosition Position)> expected, string key, KeyedRow<TRow>? row)
+    private static bool IsSame<TRow>(Dictionary<string, (TRow Row, LogPosition Position)> expected, string key, KeyedRow<TRow>? row)
         where TRow : class =>
         expected.TryGetValue(key, out var fold) ? row is not null && row.Position == fold.Position.Value && fold.Row.Equals(row.Row) : row is null;
 

@@ -88,7 +88,7 @@ public sealed record TraceRow : IView<TraceRow, RecordedEvent>
     /// <summary>The row of an event.</summary>
     internal static TraceRow Of(RecordedEvent recorded)
     {
-        var envelope = EnvelopeOf(recorded);
+        var envelope = EventMetadata.TryParse(recorded.Metadata);
         var (mutation, code, detail) = recorded.Stream.Type == SessionGrain.Type ? MutationOf(recorded) : (null, null, null);
         return new TraceRow
         {
@@ -106,19 +106,6 @@ public sealed record TraceRow : IView<TraceRow, RecordedEvent>
             Code = Stored(code),
             Detail = Stored(detail),
         };
-    }
-
-    /// <summary>Null: what another program wrote beside its event is no envelope.</summary>
-    private static EventMetadata? EnvelopeOf(RecordedEvent recorded)
-    {
-        try
-        {
-            return EventMetadata.Parse(recorded.Metadata);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            return null;
-        }
     }
 
     /// <summary>What an event of a session says; it is read as it is, because a program that keeps the view may be older than the one that wrote it.</summary>

@@ -62,6 +62,10 @@ public sealed class JsonEventCodecTests
         Assert.Equal(metadata, EventMetadata.Parse(metadata.ToJson()));
         Assert.Equal(new EventMetadata(metadata.Command), EventMetadata.Parse(System.Text.Encoding.UTF8.GetBytes($$$"""{"command":"{{{metadata.Command}}}","new":{"a":1} }""")));
         Assert.Throws<JsonException>(() => EventMetadata.Parse("[]"u8.ToArray()));
+        Assert.Throws<JsonException>(() => EventMetadata.Parse("""{"command":5}"""u8.ToArray()));
+        Assert.Throws<JsonException>(() => EventMetadata.Parse(System.Text.Encoding.UTF8.GetBytes($$"""{"command":"{{metadata.Command}}","actor":"\ud800"}""")));
+        Assert.Equal(metadata, EventMetadata.TryParse(metadata.ToJson()));
+        Assert.All((string[])["[]", "{}", "5", """{"command":5}""", """{"command":null}""", "nonsense"], text => Assert.Null(EventMetadata.TryParse(System.Text.Encoding.UTF8.GetBytes(text))));
     }
 
     [Fact]
