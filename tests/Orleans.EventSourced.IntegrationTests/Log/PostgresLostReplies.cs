@@ -4,6 +4,7 @@ using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
+using Orleans.EventSourced.Testing.Faults;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Log;
@@ -12,7 +13,7 @@ namespace Orleans.EventSourced.IntegrationTests.Log;
 public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifetime
 {
     private PostgresEventLog _direct = null!;
-    private ResettingRelay _relay = null!;
+    private FaultProxy _proxy = null!;
     private PostgresEventLog _log = null!;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
@@ -21,17 +22,17 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
     {
         var options = await PostgresConformance.MigratedAsync(postgres);
         _direct = new PostgresEventLog(options);
-        _relay = new ResettingRelay(options.ConnectionString);
-        _log = new PostgresEventLog(new PostgresOptions { ConnectionString = _relay.ConnectionString });
+        _proxy = ProxiedPostgres.Before(options.ConnectionString);
+        _log = new PostgresEventLog(new PostgresOptions { ConnectionString = _proxy.Through(options.ConnectionString) });
 
-        // One open connection: what goes through the relay next is an append and not the beginning of a session.
+        // One open connection: what goes through the proxy next is an append and not the beginning of a session.
         await _log.AppendAsync([Requests.One("t/first")], Cancel);
     }
 
     public async ValueTask DisposeAsync()
     {
         await _log.DisposeAsync();
-        await _relay.DisposeAsync();
+        await _proxy.DisposeAsync();
         await _direct.DisposeAsync();
     }
 
@@ -39,11 +40,11 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
     public async Task an_append_whose_reply_was_cut_off_is_in_doubt_and_sent_again_gets_the_first_answer()
     {
         var request = Requests.Of("t/a", 3);
-        _relay.ResetNext(ResettingRelay.Moment.BeforeReply);
+        _ = _proxy.CutOnce(ProxiedPostgres.BeforeReply, Cancel);
 
         var doubt = await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => _log.AppendAsync([request], Cancel));
         Assert.Equal(SocketError.ConnectionReset, Assert.IsType<SocketException>(doubt.GetBaseException()).SocketErrorCode);
-        Assert.Equal(1, _relay.Resets);
+        Assert.Equal(1, _proxy.Resets);
 
         var written = await ReadAsync("t/a");
         Assert.Equal(request.Events.Select(e => e.Id), written.Select(e => e.Id));
@@ -59,7 +60,7 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
         for (var round = 1; round <= 60; round++)
         {
             var request = Requests.One("t/a", Requests.At(round - 1));
-            _relay.ResetNext(ResettingRelay.Moment.AfterRequest);
+            _ = _proxy.CutOnce(ProxiedPostgres.AfterRequest, Cancel);
             await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => _log.AppendAsync([request], Cancel));
             var outcome = await SendAgainAsync(request);
 
@@ -75,21 +76,21 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
             });
         }
 
-        Assert.Equal((60, 61L), (_relay.Resets, (await _direct.ReadHeadAsync(Cancel)).Position.Value));
+        Assert.Equal((60, 61L), (_proxy.Resets, (await _direct.ReadHeadAsync(Cancel)).Position.Value));
     }
 
     [Theory]
-    [InlineData(ResettingRelay.Moment.AfterRequest)]
-    [InlineData(ResettingRelay.Moment.BeforeReply)]
-    public async Task group_commit_answers_its_caller_as_if_nothing_had_been_cut_off(ResettingRelay.Moment moment)
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task group_commit_answers_its_caller_as_if_nothing_had_been_cut_off(bool isAfterRequest)
     {
         await using var group = new GroupCommit(_log, new GroupCommitOptions { RetryDelay = TimeSpan.FromMilliseconds(10) }, TimeProvider.System, NullLogger<GroupCommit>.Instance);
-        _relay.ResetNext(moment);
+        _ = _proxy.CutOnce(isAfterRequest ? ProxiedPostgres.AfterRequest : ProxiedPostgres.BeforeReply, Cancel);
 
         var outcome = await group.AppendAsync(Requests.One("t/a"));
 
         var written = Assert.Single(await ReadAsync("t/a"));
-        Assert.Equal(1, _relay.Resets);
+        Assert.Equal(1, _proxy.Resets);
         Assert.Contains(
             outcome,
             (AppendOutcome[])[new AppendOutcome.Appended(written.Version, written.Position, written.RecordedAt), new AppendOutcome.Duplicate(written.Version, written.Position, written.RecordedAt)]);

@@ -5,6 +5,7 @@ using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
+using Orleans.EventSourced.Testing.Faults;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Log;
@@ -34,16 +35,16 @@ public sealed class PostgresStress(PostgresFixture postgres)
         TestContext.Current.SendDiagnosticMessage($"seed {seed}");
         var answers = new ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)>();
         using var stop = new CancellationTokenSource(AtMost);
-        await using var relay = new ResettingRelay(options.ConnectionString);
-        var behindRelay = new PostgresOptions { ConnectionString = relay.ConnectionString };
-        var silos = Enumerable.Range(0, Silos).Select(n => new PostgresEventLog(n % 2 == 0 ? options : behindRelay)).ToList();
+        await using var proxy = ProxiedPostgres.Before(options.ConnectionString);
+        var behindProxy = new PostgresOptions { ConnectionString = proxy.Through(options.ConnectionString) };
+        var silos = Enumerable.Range(0, Silos).Select(n => new PostgresEventLog(n % 2 == 0 ? options : behindProxy)).ToList();
         // Two of the silos give a doubt up soon, so that callers and twins meet answers that leave it open.
         var groups = silos.Select((log, n) => new GroupCommit(log, Options(n < 2), TimeProvider.System, NullLogger<GroupCommit>.Instance)).ToList();
 
         var readers = new[] { FollowAsync(silos[0], 500, stop.Token), FollowAsync(silos[1], 2_000, stop.Token) };
         var killer = KillAsync(options.ConnectionString, stop.Token);
-        var resetter = ResetAsync(relay, new Random(seed - 1), stop.Token);
-        var enough = StopWhenEnoughAsync(answers, relay, stop);
+        var resetter = ResetAsync(proxy, new Random(seed - 1), stop.Token);
+        var enough = StopWhenEnoughAsync(answers, proxy, stop);
         await Task.WhenAll(Enumerable.Range(0, Silos * CallersPerSilo).Select(n => Task.Run(() => CallAsync(groups, new Random(seed + n), answers, stop.Token))));
         await enough;
         var kills = await killer;
@@ -57,9 +58,9 @@ public sealed class PostgresStress(PostgresFixture postgres)
         var log = new PostgresEventLog(options);
         var all = await ReadAllAsync(log);
         Check(all, answers);
-        var counted = $"{kills} kills, {relay.Resets} resets, {all.Count} events, {answers.Count(a => a.Unknown)} answers unknown";
+        var counted = $"{kills} kills, {proxy.Resets} resets, {all.Count} events, {answers.Count(a => a.Unknown)} answers unknown";
         TestContext.Current.SendDiagnosticMessage(counted);
-        Assert.True(kills >= EnoughKills && relay.Resets >= EnoughResets && all.Count >= EnoughAnswers && answers.Any(a => a.Unknown), $"{counted}: too few to mean anything");
+        Assert.True(kills >= EnoughKills && proxy.Resets >= EnoughResets && all.Count >= EnoughAnswers && answers.Any(a => a.Unknown), $"{counted}: too few to mean anything");
         await log.DisposeAsync();
         foreach (var silo in silos)
         {
@@ -74,10 +75,10 @@ public sealed class PostgresStress(PostgresFixture postgres)
     };
 
     /// <summary>Ends the run when it means something: a slow disk lets fewer commands through between two kills, and then the run goes on for longer.</summary>
-    private static async Task StopWhenEnoughAsync(ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)> answers, ResettingRelay relay, CancellationTokenSource stop)
+    private static async Task StopWhenEnoughAsync(ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)> answers, FaultProxy proxy, CancellationTokenSource stop)
     {
         await Task.Delay(AtLeast, TimeProvider.System, Cancel);
-        while (!stop.IsCancellationRequested && (relay.Resets < EnoughResets || answers.Count(a => a.Outcome is AppendOutcome.Appended) < EnoughAnswers))
+        while (!stop.IsCancellationRequested && (proxy.Resets < EnoughResets || answers.Count(a => a.Outcome is AppendOutcome.Appended) < EnoughAnswers))
         {
             await Task.Delay(TimeSpan.FromMilliseconds(200), TimeProvider.System, Cancel);
         }
@@ -130,21 +131,21 @@ public sealed class PostgresStress(PostgresFixture postgres)
         return kills;
     }
 
-    /// <summary>Resets every connection of the relay, or one between a request and its reply, every 40 to 300 ms.</summary>
-    private static async Task ResetAsync(ResettingRelay relay, Random random, CancellationToken stop)
+    /// <summary>Resets every connection of the proxy, or one between a request and its reply, every 40 to 300 ms.</summary>
+    private static async Task ResetAsync(FaultProxy proxy, Random random, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
         {
             switch (random.Next(4))
             {
                 case 0:
-                    relay.ResetAll();
+                    proxy.CutAll(ProxyEnd.Reset);
                     break;
                 case 1:
-                    relay.ResetNext(ResettingRelay.Moment.AfterRequest);
+                    _ = proxy.CutOnce(ProxiedPostgres.AfterRequest, stop);
                     break;
                 default:
-                    relay.ResetNext(ResettingRelay.Moment.BeforeReply);
+                    _ = proxy.CutOnce(ProxiedPostgres.BeforeReply, stop);
                     break;
             }
 
