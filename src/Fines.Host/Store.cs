@@ -35,7 +35,7 @@ internal abstract record Store
 
         var given = Parse(LogName, () => new DbConnectionStringBuilder { ConnectionString = text });
         return FileNames.Any(given.ContainsKey) ? new Embedded(FileOf(Parse(LogName, () => new SqliteConnectionStringBuilder(text))))
-            : HostNames.Any(given.ContainsKey) ? new Server(OptionsOf(text, configuration.GetConnectionString(AdminName)))
+            : HostNames.Any(given.ContainsKey) ? new Server(OptionsOf(text, configuration.GetConnectionString(AdminName), configuration.GetSection("Postgres")))
             : throw Fault(LogName, NamesNoStore);
     }
 
@@ -56,7 +56,7 @@ internal abstract record Store
         _ => given.DataSource,
     };
 
-    private static PostgresOptions OptionsOf(string text, string? admin)
+    private static PostgresOptions OptionsOf(string text, string? admin, IConfigurationSection settings)
     {
         Parse(LogName, () => new NpgsqlConnectionStringBuilder(text));
         if (admin is not null)
@@ -64,7 +64,18 @@ internal abstract record Store
             Parse(AdminName, () => new NpgsqlConnectionStringBuilder(admin));
         }
 
-        return new PostgresOptions { ConnectionString = text, AdminConnectionString = admin };
+        PostgresOptions options;
+        try
+        {
+            options = settings.Get<PostgresOptions>() ?? new PostgresOptions();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new LogMisconfiguredException($"The settings of {settings.Path} cannot be read: {e.Message}", e);
+        }
+
+        (options.ConnectionString, options.AdminConnectionString, options.AllowUnsafeDurabilityUNSAFE) = (text, admin, false);
+        return options;
     }
 
     private static T Parse<T>(string name, Func<T> parse)
@@ -125,7 +136,7 @@ internal abstract record Store
 
         public override ServiceProvider OpenToRead() => new ServiceCollection()
             .AddSingleton(TimeProvider.System)
-            .AddPostgresEventLog(o => (o.ConnectionString, o.AdminConnectionString) = (Options.ConnectionString, Options.AdminConnectionString))
+            .AddPostgresEventLog(Set)
             .BuildServiceProvider();
 
         public override void Configure(ISiloBuilder silo, ClusterSettings cluster)
@@ -137,11 +148,13 @@ internal abstract record Store
             silo.AddAdoNetGrainStorageAsDefault(o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
             silo.AddAdoNetGrainStorage("PubSubStore", o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
             silo.UseAdoNetReminderService(o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
-            silo.Services.AddPostgresEventLog(o =>
-            {
-                o.ConnectionString = Options.ConnectionString;
-                o.AdminConnectionString = Options.AdminConnectionString;
-            });
+            silo.Services.AddPostgresEventLog(Set);
+        }
+
+        private void Set(PostgresOptions options)
+        {
+            (options.ConnectionString, options.AdminConnectionString, options.MaxConnections) = (Options.ConnectionString, Options.AdminConnectionString, Options.MaxConnections);
+            (options.ConnectTimeout, options.CommandTimeout, options.LockTimeout) = (Options.ConnectTimeout, Options.CommandTimeout, Options.LockTimeout);
         }
     }
 }

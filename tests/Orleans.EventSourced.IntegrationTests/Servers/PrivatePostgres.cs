@@ -8,8 +8,8 @@ namespace Orleans.EventSourced.IntegrationTests.Servers;
 
 /// <summary>
 /// A cluster of our own, made by <c>initdb</c> in a temporary folder and reachable on 127.0.0.1 only (Linux). PostgreSQL refuses to run as root;
-/// then its programs run as the user <c>postgres</c>. A small shell waits on a pipe that this process holds: when this process
-/// ends, however it ends, the pipe closes, and the shell ends the server and removes the folder.
+/// then its programs run as the user <c>postgres</c>. When this process
+/// ends, however it ends, a watchdog ends the server and removes the folder.
 /// </summary>
 [SupportedOSPlatform("linux")]
 internal sealed class PrivatePostgres : PostgresServer
@@ -17,16 +17,6 @@ internal sealed class PrivatePostgres : PostgresServer
     private const string UnprivilegedUser = "postgres";
     private const string Administrator = "es_test_admin";
     private const int LinesKept = 200;
-
-    // The marker is in the command line of the postmaster (its data folder) and in the title of each of its children (cluster_name).
-    private const string WatchdogScript = """
-        trap '' INT TERM HUP
-        cat >/dev/null
-        for p in /proc/[0-9]*; do
-          if grep -qsaF "$ES_MARKER" "$p/cmdline"; then kill -9 "${p#/proc/}" 2>/dev/null; fi
-        done
-        rm -rf "$ES_FOLDER"
-        """;
 
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(20);
@@ -38,15 +28,15 @@ internal sealed class PrivatePostgres : PostgresServer
     private readonly int _port;
     private readonly IReadOnlyDictionary<string, string> _settings;
     private readonly ConcurrentQueue<string> _lastLines = new();
-    private readonly Process _watchdog;
+    private readonly Watchdog _watchdog;
     private Process? _postmaster;
 
-    private PrivatePostgres(string programs, IReadOnlyDictionary<string, string> settings)
+    private PrivatePostgres(string programs, IReadOnlyDictionary<string, string> settings, string parent)
     {
         _programs = programs;
         _settings = settings;
         _marker = "es-test-" + RandomName();
-        _folder = Path.Combine(Path.GetTempPath(), _marker);
+        _folder = Path.Combine(parent, _marker);
         _port = LoopbackPort.Free();
         AdminConnectionString = new NpgsqlConnectionStringBuilder
         {
@@ -58,7 +48,8 @@ internal sealed class PrivatePostgres : PostgresServer
             IncludeErrorDetail = true,
         }.ConnectionString;
         Directory.CreateDirectory(_folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        _watchdog = StartWatchdog();
+        // The marker is in the command line of the postmaster (its data folder) and in the title of each of its children (cluster_name).
+        _watchdog = new Watchdog(_marker, _folder);
     }
 
     public override string AdminConnectionString { get; }
@@ -82,9 +73,12 @@ internal sealed class PrivatePostgres : PostgresServer
         return folders.Find(folder => File.Exists(Path.Combine(folder, "initdb")) && File.Exists(Path.Combine(folder, "postgres")));
     }
 
-    public static async Task<PrivatePostgres> StartAsync(string programs, IReadOnlyDictionary<string, string> settings)
+    /// <param name="programs">The folder of <c>initdb</c> and <c>postgres</c>.</param>
+    /// <param name="settings">Server settings on top of the defaults.</param>
+    /// <param name="parent">Where the server's folder is made; null: among the temporary ones.</param>
+    public static async Task<PrivatePostgres> StartAsync(string programs, IReadOnlyDictionary<string, string> settings, string? parent = null)
     {
-        var server = new PrivatePostgres(programs, settings);
+        var server = new PrivatePostgres(programs, settings, parent ?? Path.GetTempPath());
         try
         {
             await server.InitializeAsync().ConfigureAwait(false);
@@ -135,9 +129,7 @@ internal sealed class PrivatePostgres : PostgresServer
     public override async ValueTask DisposeAsync()
     {
         await StopAsync("immediate").ConfigureAwait(false);
-        _watchdog.StandardInput.Close();
-        await _watchdog.WaitForExitAsync().ConfigureAwait(false);
-        _watchdog.Dispose();
+        await _watchdog.DisposeAsync().ConfigureAwait(false);
         if (Directory.Exists(_folder))
         {
             Directory.Delete(_folder, recursive: true);
@@ -221,14 +213,6 @@ internal sealed class PrivatePostgres : PostgresServer
         await KillAsync().ConfigureAwait(false);
     }
 
-    private Process StartWatchdog()
-    {
-        var start = new ProcessStartInfo("/bin/sh", ["-c", WatchdogScript]) { RedirectStandardInput = true };
-        start.Environment["ES_MARKER"] = _marker;
-        start.Environment["ES_FOLDER"] = _folder;
-        return Process.Start(start)!;
-    }
-
     private Task RunAsPostgresAsync(string program, params string[] arguments) => RunAsync(AsPostgres(program, arguments));
 
     // setpriv replaces itself by the program, so the process that is started here is the postmaster itself.
@@ -261,7 +245,8 @@ internal sealed class PrivatePostgres : PostgresServer
         }
     }
 
-    private List<int> ProcessesWithMarker()
+    /// <summary>The postmaster and all its children.</summary>
+    public List<int> ProcessesWithMarker()
     {
         List<int> found = [];
         foreach (var folder in Directory.EnumerateDirectories("/proc"))

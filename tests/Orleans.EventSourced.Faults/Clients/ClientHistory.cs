@@ -1,0 +1,72 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+
+namespace Orleans.EventSourced.Faults.Clients;
+
+/// <summary>
+/// What clients did and were told, written to a file before and after each operation, outside the system that is tested. Thread-safe.
+/// </summary>
+internal sealed class ClientHistory(string file) : IAsyncDisposable
+{
+    private readonly StreamWriter _lines = new(file) { AutoFlush = true };
+    private readonly ConcurrentQueue<Operation> _operations = [];
+    private readonly ConcurrentQueue<string> _violations = [];
+    private int _reads;
+    private int _readsNotAnswered;
+    private int _badInputs;
+
+    public IReadOnlyCollection<Operation> Operations => _operations;
+
+    /// <summary>What clients saw that must not be.</summary>
+    public IReadOnlyCollection<string> Violations => _violations;
+
+    public int Reads => _reads;
+
+    public int ReadsNotAnswered => _readsNotAnswered;
+
+    public int BadInputs => _badInputs;
+
+    /// <summary>A state that was served: stream, version, and the state as JSON.</summary>
+    public ConcurrentQueue<(string Stream, int Version, string State)> Served { get; } = [];
+
+    public void Invoke(Operation operation)
+    {
+        operation.Began = TimeProvider.System.GetTimestamp();
+        _operations.Enqueue(operation);
+        Write("invoke", operation);
+    }
+
+    public void End(Operation operation)
+    {
+        operation.Ended = TimeProvider.System.GetTimestamp();
+        Write("end", operation);
+    }
+
+    public void Read(bool isAnswered)
+    {
+        Interlocked.Increment(ref _reads);
+        Interlocked.Add(ref _readsNotAnswered, isAnswered ? 0 : 1);
+    }
+
+    public void BadInput() => Interlocked.Increment(ref _badInputs);
+
+    public void Violation(string what)
+    {
+        _violations.Enqueue(what);
+        lock (_lines)
+        {
+            _lines.WriteLine(JsonSerializer.Serialize(new { violation = what }));
+        }
+    }
+
+    public ValueTask DisposeAsync() => _lines.DisposeAsync();
+
+    private void Write(string phase, Operation operation)
+    {
+        var line = JsonSerializer.Serialize(new { phase, at = TimeProvider.System.GetUtcNow(), operation });
+        lock (_lines)
+        {
+            _lines.WriteLine(line);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+using System.Security.Cryptography;
+using Npgsql;
+using Orleans.EventSourced.IntegrationTests.Servers;
+using Orleans.EventSourced.Testing.Faults;
+
+namespace Orleans.EventSourced.Faults.Cluster;
+
+/// <summary>A PostgreSQL, and silos in processes of their own that reach it each through a network of its own.</summary>
+internal sealed class FaultCluster : IAsyncDisposable
+{
+    private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
+
+    // The disk is small: the write-ahead log must not take it all.
+    private static readonly Dictionary<string, string> ServerSettings = new() { ["max_connections"] = "400", ["max_wal_size"] = "256MB", ["shared_buffers"] = "256MB", ["logging_collector"] = "off" };
+
+    private readonly Watchdog _watchdog;
+    private readonly string _marker;
+    private readonly string _folder;
+
+    private FaultCluster(string folder, SmallDisk? disk, PrivatePostgres server, string admin)
+    {
+        (_folder, Disk, Server, AdminConnectionString) = (folder, disk, server, admin);
+        _marker = "es-faults-" + RandomNumberGenerator.GetHexString(16, lowercase: true);
+        _watchdog = new Watchdog(_marker, Path.Combine(folder, _marker));
+        Admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(admin) { MaxPoolSize = 20, Timeout = 5, CommandTimeout = 60, ApplicationName = "faults" });
+    }
+
+    public PrivatePostgres Server { get; }
+
+    /// <summary>The disk of the server, where it is a small one of its own.</summary>
+    public SmallDisk? Disk { get; }
+
+    /// <summary>An administrator's connection string to the log's database, past all networks.</summary>
+    public string AdminConnectionString { get; }
+
+    /// <summary>The connections of that administrator.</summary>
+    public NpgsqlDataSource Admin { get; }
+
+    public IReadOnlyList<SupervisedSilo> Silos { get; private set; } = [];
+
+    /// <summary>Where clients may go: the silos, and a twin as long as there is one.</summary>
+    public IReadOnlyList<Uri> Addresses { get; private set; } = [];
+
+    /// <summary>Starts all, and waits until every silo is healthy.</summary>
+    /// <param name="silos">How many silos.</param>
+    /// <param name="folder">Where their output goes.</param>
+    /// <param name="program">The silos' program.</param>
+    /// <param name="settings">Further settings of the silos.</param>
+    public static async Task<FaultCluster> StartAsync(int silos, string folder, string program, IReadOnlyDictionary<string, string> settings)
+    {
+        var disk = await SmallDisk.TryMakeAsync();
+        var server = await PrivatePostgres.StartAsync(PrivatePostgres.FindPrograms() ?? throw new InvalidOperationException("No PostgreSQL: install its server programs (initdb, postgres)."), ServerSettings, disk?.Folder);
+        var admin = await server.CreateDatabaseAsync("fines");
+        var cluster = new FaultCluster(folder, disk, server, admin);
+        await cluster.ExecuteAsync("create role fines login password 'fines'");
+        cluster.Silos = [.. Enumerable.Range(1, silos).Select(n => cluster.Make($"silo{n}", program, settings, new FaultProxy("127.0.0.1", new NpgsqlConnectionStringBuilder(admin).Port)))];
+        cluster.Addresses = [.. cluster.Silos.Select(s => s.Address)];
+        foreach (var silo in cluster.Silos)
+        {
+            silo.Start();
+            await cluster.UntilHealthyAsync([silo], TimeSpan.FromSeconds(60));
+        }
+
+        return cluster;
+    }
+
+    /// <summary>A silo that is not started, of another cluster on the same store.</summary>
+    public SupervisedSilo MakeTwin(string program, IReadOnlyDictionary<string, string> settings) =>
+        Make("twin", program, settings.Append(new("Orleans__ClusterId", "twin")).ToDictionary(), network: null);
+
+    /// <summary>Lets clients go to a silo too, or no more.</summary>
+    public void SetReachable(SupervisedSilo silo, bool isReachable)
+    {
+        lock (_marker)
+        {
+            Addresses = isReachable ? [.. Addresses, silo.Address] : [.. Addresses.Where(a => a != silo.Address)];
+        }
+    }
+
+    /// <summary>Waits until silos say of themselves that all is well.</summary>
+    /// <exception cref="TimeoutException">They do not within <paramref name="limit"/>; it says what they say.</exception>
+    public async Task UntilHealthyAsync(IReadOnlyList<SupervisedSilo> silos, TimeSpan limit)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
+        var until = TimeProvider.System.GetTimestamp() + (long)(limit.TotalSeconds * TimeProvider.System.TimestampFrequency);
+        foreach (var silo in silos)
+        {
+            var said = "";
+            while (said != "OK")
+            {
+                if (TimeProvider.System.GetTimestamp() > until)
+                {
+                    throw new TimeoutException($"{silo.Name} is not healthy after {limit.TotalSeconds} s: {said}");
+                }
+
+                try
+                {
+                    using var answer = await http.GetAsync(new Uri(silo.Address, "health"));
+                    said = answer.IsSuccessStatusCode ? "OK" : $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}";
+                }
+                catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+                {
+                    said = e.Message;
+                }
+
+                await Task.Delay(said == "OK" ? TimeSpan.Zero : LookInterval);
+            }
+        }
+    }
+
+    /// <summary>Executes a statement as the administrator.</summary>
+    public async Task<int> ExecuteAsync(string sql)
+    {
+        await using var command = Admin.CreateCommand(sql);
+        return await command.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>The rows of a query, as the administrator.</summary>
+    public async Task<List<T>> QueryAsync<T>(string sql, Func<NpgsqlDataReader, T> row)
+    {
+        await using var command = Admin.CreateCommand(sql);
+        command.CommandTimeout = 300;
+        await using var reader = await command.ExecuteReaderAsync();
+        var rows = new List<T>();
+        while (await reader.ReadAsync())
+        {
+            rows.Add(row(reader));
+        }
+
+        return rows;
+    }
+
+    /// <summary>Starts the server again if it has ended, as its own supervisor would.</summary>
+    public async Task ReviveServerAsync()
+    {
+        try
+        {
+            await UntilServerAnswersAsync(TimeSpan.FromSeconds(15));
+        }
+        catch (TimeoutException)
+        {
+            await Server.RestartAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var silo in Silos)
+        {
+            await silo.DisposeAsync();
+        }
+
+        await Admin.DisposeAsync();
+        await _watchdog.DisposeAsync();
+        await Server.DisposeAsync();
+        if (Disk is not null)
+        {
+            await Disk.DisposeAsync();
+        }
+    }
+
+    private async Task UntilServerAnswersAsync(TimeSpan limit)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                await ExecuteAsync("select 1");
+                return;
+            }
+            catch (NpgsqlException e)
+            {
+                if (TimeProvider.System.GetElapsedTime(began) > limit)
+                {
+                    throw new TimeoutException("The server takes no connections.", e);
+                }
+
+                await Task.Delay(LookInterval);
+            }
+        }
+    }
+
+    private SupervisedSilo Make(string name, string program, IReadOnlyDictionary<string, string> settings, FaultProxy? network)
+    {
+        var environment = new Dictionary<string, string>(settings)
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = "Development",
+            ["DOTNET_gcServer"] = "0",
+            ["DOTNET_TieredPGO"] = "0",
+            ["ConnectionStrings__eventlog"] = new NpgsqlConnectionStringBuilder(AdminConnectionString) { Username = "fines", Password = "fines" }.ConnectionString,
+            ["ConnectionStrings__eventlog-admin"] = AdminConnectionString,
+        };
+        environment.TryAdd("Orleans__ClusterId", "fines");
+        return new SupervisedSilo(name, new SiloSettings(program, _folder, _marker, environment), network);
+    }
+}

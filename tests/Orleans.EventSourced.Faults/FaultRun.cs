@@ -1,0 +1,81 @@
+using System.Globalization;
+using Orleans.EventSourced.Faults.Checks;
+using Orleans.EventSourced.Faults.Clients;
+using Orleans.EventSourced.Faults.Cluster;
+using Orleans.EventSourced.Faults.Plan;
+
+namespace Orleans.EventSourced.Faults;
+
+/// <summary>What a run is to be.</summary>
+internal sealed record FaultRunOptions(int Seed, TimeSpan Length, int Silos, int Clients, IReadOnlyCollection<ClusterFault> Only, string Output);
+
+/// <summary>One run: a cluster, clients, faults; then healing, and the count of every fact.</summary>
+internal sealed class FaultRun(FaultRunOptions options)
+{
+    private const int Violated = 3;
+    private static readonly string Program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../src/Fines.Host/bin/Release/net10.0/Fines.Host.dll"));
+    private static readonly Dictionary<string, string> Settings = [];
+
+    private readonly long _began = TimeProvider.System.GetTimestamp();
+
+    public async Task<int> RunAsync()
+    {
+        var folder = Path.GetFullPath(Path.Combine(options.Output, $"seed-{options.Seed.ToString(CultureInfo.InvariantCulture)}"));
+        if (Directory.Exists(folder))
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        Directory.CreateDirectory(folder);
+        var schedule = FaultSchedule.Draw(options.Seed, options.Length, options.Silos, options.Only);
+        Say($"seed {options.Seed}, {options.Length.TotalMinutes:0.##} minutes, {options.Silos} silos, {options.Clients} clients, {schedule.Faults.Count} faults planned; all is kept in {folder}");
+        foreach (var fault in schedule.Faults)
+        {
+            Console.WriteLine(fault);
+        }
+
+        await using var cluster = await FaultCluster.StartAsync(options.Silos, folder, Program, Settings);
+        foreach (var (kind, why) in Injector.Impossible(cluster))
+        {
+            Say($"left out: {kind}, because {why}");
+        }
+
+        await using var history = new ClientHistory(Path.Combine(folder, "history.jsonl"));
+        using var injector = new Injector(cluster, Program, Settings, Say);
+        var (clients, reader) = await WorkAsync(cluster, history, injector, schedule);
+        Say("all faults are over; the facts are counted");
+        var checks = new EndChecks(cluster, history, clients, new Random(options.Seed), Program, folder);
+        List<string> violations = [.. history.Violations, .. await checks.RunAsync()];
+        var log = await LogRow.ReadAllAsync(cluster);
+        violations.AddRange(HistoryChecks.Run(log, history.Operations, reader.Seen));
+        violations.AddRange(checks.CheckLog(log));
+        var report = new Report(options, history, injector.Injected, checks, log, violations, cluster);
+        await report.WriteAsync(Path.Combine(folder, "report.md"));
+        Console.WriteLine(report.Text);
+        violations.ForEach(v => Console.WriteLine($"VIOLATION {v}"));
+        Console.WriteLine(report.LastLine);
+        return violations.Count == 0 ? 0 : Violated;
+    }
+
+    private async Task<(IReadOnlyList<FineClient> Clients, LogReader Reader)> WorkAsync(FaultCluster cluster, ClientHistory history, Injector injector, FaultSchedule schedule)
+    {
+        using var stopClients = new CancellationTokenSource();
+        using var stopReaders = new CancellationTokenSource();
+        var clients = Enumerable.Range(0, options.Clients).Select(n => new FineClient(n, unchecked((options.Seed * 1_000) + n), cluster, history, stopClients.Token)).ToList();
+        var reader = new LogReader(cluster, history);
+        var watching = Task.WhenAll(reader.RunAsync(stopReaders.Token), new CheckpointWatcher(cluster, history).RunAsync(stopReaders.Token));
+        var working = Task.WhenAll(clients.Select(c => Task.Run(c.RunAsync)));
+        var injecting = injector.RunAsync(schedule);
+        var ended = await Task.WhenAny(Task.WhenAll(Task.Delay(options.Length), injecting), working);
+        await stopClients.CancelAsync();
+        await ended;
+        await injecting;
+        await injector.HealAsync();
+        await working;
+        await stopReaders.CancelAsync();
+        await watching;
+        return (clients, reader);
+    }
+
+    private void Say(string what) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetElapsedTime(_began).TotalSeconds,7:0.0} {what}"));
+}
