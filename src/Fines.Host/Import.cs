@@ -50,10 +50,11 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
             builder.Logging.AddFilter(null, LogLevel.Warning).AddFilter("Orleans", LogLevel.Critical).AddFilter("Orleans.EventSourced", LogLevel.Warning).AddFilter("Polly", LogLevel.Critical);
             builder.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
             var store = Store.From(builder.Configuration);
-            var description = await store.PrepareAsync(cancellationToken);
+            var cluster = ClusterSettings.From(builder.Configuration).OnFreePorts();
+            var description = await store.PrepareAsync(cluster, cancellationToken);
             builder.UseOrleans(silo =>
             {
-                Node.ConfigureSilo(silo, store, ClusterSettings.From(builder.Configuration).OnFreePorts());
+                Node.ConfigureSilo(silo, store, cluster);
 
                 // Where no other node keeps the views, they are folded when the last event is there: nobody reads them before.
                 silo.Configure<EventSourcingOptions>(o => o.DefersViews = true);

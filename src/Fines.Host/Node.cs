@@ -32,7 +32,7 @@ internal static class Node
         try
         {
             store = Store.From(builder.Configuration);
-            description = await store.PrepareAsync(CancellationToken.None);
+            description = await store.PrepareAsync(cluster, CancellationToken.None);
         }
         catch (LogException e)
         {

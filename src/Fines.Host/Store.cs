@@ -39,9 +39,9 @@ internal abstract record Store
             : throw Fault(LogName, NamesNoStore);
     }
 
-    /// <summary>Brings the store to the schema of this program and says in one line what it is and how durable.</summary>
+    /// <summary>Brings the store to the schema of this program, makes it ready for a node at its place in the cluster, and says in one line what it is and how durable.</summary>
     /// <exception cref="LogException">It cannot be reached, or may not be used.</exception>
-    public abstract Task<string> PrepareAsync(CancellationToken cancellationToken);
+    public abstract Task<string> PrepareAsync(ClusterSettings cluster, CancellationToken cancellationToken);
 
     /// <summary>Registers the log, and what a silo needs to find its cluster.</summary>
     public abstract void Configure(ISiloBuilder silo, ClusterSettings cluster);
@@ -96,7 +96,7 @@ internal abstract record Store
     /// <summary>A file, for one process.</summary>
     public sealed record Embedded(string Path) : Store
     {
-        public override async Task<string> PrepareAsync(CancellationToken cancellationToken) =>
+        public override async Task<string> PrepareAsync(ClusterSettings cluster, CancellationToken cancellationToken) =>
             $"SQLite file {System.IO.Path.GetFullPath(Path)}, {await SqliteSchema.PrepareAsync(new SqliteOptions { Path = Path }, cancellationToken)}";
 
         public override ServiceProvider OpenToRead()
@@ -125,12 +125,17 @@ internal abstract record Store
     {
         private const string Invariant = "Npgsql";
 
-        public override async Task<string> PrepareAsync(CancellationToken cancellationToken)
+        public override async Task<string> PrepareAsync(ClusterSettings cluster, CancellationToken cancellationToken)
         {
             await PostgresSchema.MigrateAsync(Options, cancellationToken);
             var durability = await PostgresSchema.CheckAsync(Options, cancellationToken);
             var connection = new NpgsqlConnectionStringBuilder(Options.ConnectionString);
             var warning = durability.Warning is { } text ? $". WARNING: {text}" : "";
+            if (await PostgresMembership.ForgetLaterAsync(Options, cluster.ClusterId, cluster.AdvertisedAddress, cluster.SiloPort, SiloAddress.AllocateNewGeneration(), cancellationToken) is > 0 and var later)
+            {
+                warning += $". WARNING: {later} earlier start(s) of this node are dated after now, and were forgotten: its clock was ahead, or is behind now";
+            }
+
             return $"{durability.Description}, database {connection.Database} at {connection.Host}:{connection.Port}{warning}";
         }
 

@@ -17,6 +17,9 @@ public sealed class LogExceptionHandler : IExceptionHandler
     /// <summary>A request may repeat one whose fate its sender did not learn, and only of this one is the log's "no" said.</summary>
     private const string NotByThisRequest = "This request wrote nothing. If you sent it before, that try may have been written: send it again with the same Idempotency-Key.";
 
+    private static readonly (int Status, string Code, string Detail, Dictionary<string, object?>? Extensions) NodeUnavailable =
+        (503, "node-unavailable", "The node that holds this entity did not answer. The command may have been accepted: send it again with the same Idempotency-Key.", null);
+
     /// <inheritdoc/>
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -50,7 +53,10 @@ public sealed class LogExceptionHandler : IExceptionHandler
         LogRequestRefusedException e => (400, "log-refused", e.Message, null),
         LogException => (503, "log-unavailable", $"The log cannot be reached now. {NotByThisRequest}", null),
         TimeoutException or SiloUnavailableException or OrleansMessageRejectionException =>
-            (503, "node-unavailable", "The node that holds this entity did not answer. The command may have been accepted: send it again with the same Idempotency-Key.", null),
+            NodeUnavailable,
+
+        // The grain directory throws this very class when a grain was to be placed on a node that has just been declared dead; its subclasses have other meanings.
+        OrleansException e when e.GetType() == typeof(OrleansException) => NodeUnavailable,
         _ => null,
     };
 }

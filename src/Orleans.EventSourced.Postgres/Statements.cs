@@ -32,6 +32,8 @@ internal static class Statements
 
     public static string InspectPlaces => Get("inspect_places");
 
+    public static string DeleteLaterSilos => Get("delete_later_silos");
+
     public static string ReadSnapshot => Get("read_snapshot");
 
     public static string ListSnapshots => Get("list_snapshots");

@@ -3,6 +3,7 @@ using Orleans.EventSourced.Faults.Checks;
 using Orleans.EventSourced.Faults.Clients;
 using Orleans.EventSourced.Faults.Cluster;
 using Orleans.EventSourced.Faults.Plan;
+using Orleans.EventSourced.Testing.Faults;
 
 namespace Orleans.EventSourced.Faults;
 
@@ -40,14 +41,14 @@ internal sealed class FaultRun(FaultRunOptions options)
             Say($"left out: {kind}, because {why}");
         }
 
-        await using var history = new ClientHistory(Path.Combine(folder, "history.jsonl"));
+        await using var history = new RunHistory(Path.Combine(folder, "history.jsonl"));
         using var injector = new Injector(cluster, Program, Settings, Say);
-        var (clients, reader) = await WorkAsync(cluster, history, injector, schedule);
+        var clients = await WorkAsync(cluster, history, injector, schedule);
         Say("all faults are over; the facts are counted");
         var checks = new EndChecks(cluster, history, clients, new Random(options.Seed), Program, folder);
         List<string> violations = [.. history.Violations, .. await checks.RunAsync()];
-        var log = await LogRow.ReadAllAsync(cluster);
-        violations.AddRange(HistoryChecks.Run(log, history.Operations, reader.Seen));
+        var log = await cluster.ReadLogAsync();
+        violations.AddRange(new HistoryChecker(history.Lines, log).Check().Select(v => v.ToString()));
         violations.AddRange(checks.CheckLog(log));
         var report = new Report(options, history, injector.Injected, checks, log, violations, cluster);
         await report.WriteAsync(Path.Combine(folder, "report.md"));
@@ -57,13 +58,15 @@ internal sealed class FaultRun(FaultRunOptions options)
         return violations.Count == 0 ? 0 : Violated;
     }
 
-    private async Task<(IReadOnlyList<FineClient> Clients, LogReader Reader)> WorkAsync(FaultCluster cluster, ClientHistory history, Injector injector, FaultSchedule schedule)
+    private async Task<IReadOnlyList<FineClient>> WorkAsync(FaultCluster cluster, RunHistory history, Injector injector, FaultSchedule schedule)
     {
         using var stopClients = new CancellationTokenSource();
         using var stopReaders = new CancellationTokenSource();
         var clients = Enumerable.Range(0, options.Clients).Select(n => new FineClient(n, unchecked((options.Seed * 1_000) + n), cluster, history, stopClients.Token)).ToList();
-        var reader = new LogReader(cluster, history);
-        var watching = Task.WhenAll(reader.RunAsync(stopReaders.Token), new CheckpointWatcher(cluster, history).RunAsync(stopReaders.Token));
+        var watching = Task.WhenAll(
+            new LogReader(cluster, history, pageEvents: 20).RunAsync(stopReaders.Token),
+            new LogReader(cluster, history, pageEvents: 1_000).RunAsync(stopReaders.Token),
+            new CheckpointWatcher(cluster, history).RunAsync(stopReaders.Token));
         var working = Task.WhenAll(clients.Select(c => Task.Run(c.RunAsync)));
         var injecting = injector.RunAsync(schedule);
         var ended = await Task.WhenAny(Task.WhenAll(Task.Delay(options.Length), injecting), working);
@@ -74,7 +77,7 @@ internal sealed class FaultRun(FaultRunOptions options)
         await working;
         await stopReaders.CancelAsync();
         await watching;
-        return (clients, reader);
+        return clients;
     }
 
     private void Say(string what) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetElapsedTime(_began).TotalSeconds,7:0.0} {what}"));

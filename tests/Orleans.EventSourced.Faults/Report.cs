@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Faults.Checks;
 using Orleans.EventSourced.Faults.Clients;
 using Orleans.EventSourced.Faults.Cluster;
@@ -10,10 +11,10 @@ namespace Orleans.EventSourced.Faults;
 internal sealed class Report
 {
     public Report(
-        FaultRunOptions options, ClientHistory history, IReadOnlyCollection<InjectedFault> faults, EndChecks checks, IReadOnlyList<LogRow> log, IReadOnlyList<string> violations, FaultCluster cluster)
+        FaultRunOptions options, RunHistory history, IReadOnlyCollection<InjectedFault> faults, EndChecks checks, IReadOnlyList<RecordedEvent> log, IReadOnlyList<string> violations, FaultCluster cluster)
     {
         var operations = history.Operations;
-        var written = log.Select(r => r.Command).ToHashSet();
+        var written = log.Select(e => EventMetadata.Parse(e.Metadata).Command.Value).ToHashSet();
         var unknown = operations.Where(o => o.Outcome == Outcome.Unknown).ToList();
         var doubts = operations.Where(o => o.WasInDoubt).ToList();
         var text = new StringBuilder();

@@ -23,8 +23,9 @@ internal static class Node
         var builder = WebApplication.CreateBuilder(["--hostBuilder:reloadConfigOnChange=false", .. args]);
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         var store = Store.From(builder.Configuration);
-        await store.PrepareAsync(CancellationToken.None);
-        builder.UseOrleans(silo => ConfigureSilo(silo, store, ClusterSettings.From(builder.Configuration), builder.Configuration.GetValue("TestNode:Slices", 0)));
+        var cluster = ClusterSettings.From(builder.Configuration);
+        await store.PrepareAsync(cluster, CancellationToken.None);
+        builder.UseOrleans(silo => ConfigureSilo(silo, store, cluster, builder.Configuration.GetValue("TestNode:Slices", 0)));
         builder.Services.AddProblemDetails();
         builder.Services.AddExceptionHandler<LogExceptionHandler>();
         builder.Services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<ViewsHealthCheck>("views");

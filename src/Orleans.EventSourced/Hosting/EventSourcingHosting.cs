@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -46,7 +47,9 @@ public static class EventSourcingHosting
         services.Configure<ExceptionSerializationOptions>(o =>
         {
             var before = o.SupportedExceptionTypeFilter;
-            o.SupportedExceptionTypeFilter = type => before(type) || type == typeof(CommandIdReusedException) || type == typeof(RowQueryException) || type == typeof(HistoryException) || type == typeof(BranchIsolationException) || type.IsAssignableTo(typeof(LogException));
+
+            // What a driver of a database says is the cause of many a failure, and travels with it from silo to silo.
+            o.SupportedExceptionTypeFilter = type => before(type) || type.IsAssignableTo(typeof(DbException)) || type == typeof(CommandIdReusedException) || type == typeof(RowQueryException) || type == typeof(HistoryException) || type == typeof(BranchIsolationException) || type.IsAssignableTo(typeof(LogException));
         });
         silo.AddIncomingGrainCallFilter<IncomingCommandFilter>();
         silo.AddOutgoingGrainCallFilter<OutgoingCommandFilter>();

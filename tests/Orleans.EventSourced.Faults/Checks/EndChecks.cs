@@ -2,16 +2,18 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Faults.Clients;
 using Orleans.EventSourced.Faults.Cluster;
 
 namespace Orleans.EventSourced.Faults.Checks;
 
 /// <summary>What must hold of a cluster when all faults are over.</summary>
-internal sealed class EndChecks(FaultCluster cluster, ClientHistory history, IReadOnlyList<FineClient> clients, Random random, string program, string folder)
+internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadOnlyList<FineClient> clients, Random random, string program, string folder)
 {
     private const int Samples = 200;
     private const long MaxMemory = 1L << 30;
+    private const string BranchMark = "/~b/";
     private static readonly TimeSpan HealsWithin = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(200);
 
@@ -48,29 +50,35 @@ internal sealed class EndChecks(FaultCluster cluster, ClientHistory history, IRe
     }
 
     /// <summary>I14 and I15, of the log as it is in the end.</summary>
-    public IEnumerable<string> CheckLog(IReadOnlyList<LogRow> log)
+    public IEnumerable<string> CheckLog(IReadOnlyList<RecordedEvent> log)
     {
-        var events = log.ToDictionary(r => r.Id.ToString("D"), r => r.Position);
-        var commands = log.GroupBy(r => r.Command).ToDictionary(g => g.Key.ToString("D"), g => g.Min(r => r.Position));
-        foreach (var row in log)
+        var metadata = log.Select(e => EventMetadata.Parse(e.Metadata)).ToList();
+        var places = log.ToDictionary(e => e.Id.ToString(), e => e.Position.Value);
+        for (var i = 0; i < log.Count; i++)
         {
-            if (row.Stream.Contains("~b", StringComparison.Ordinal) || (row.Data.TryGetProperty("amount", out var amount) && amount.GetString() == "999.99"))
+            places.TryAdd(metadata[i].Command.ToString(), log[i].Position.Value);
+        }
+
+        for (var i = 0; i < log.Count; i++)
+        {
+            var (e, at) = (log[i], log[i].Position.Value);
+            if (e.Stream.Value.Contains(BranchMark, StringComparison.Ordinal) || (JsonElement.Parse(e.Data.Span).TryGetProperty("amount", out var amount) && amount.GetString() == FineClient.PaidOnBranches))
             {
-                yield return $"I14: the event at {row.Position} happened on a branch";
+                yield return $"I14: the event at {at} happened on a branch";
             }
 
-            if (row.Causation is not { } cause)
+            if (metadata[i].Causation is not { } cause)
             {
                 continue;
             }
 
-            if (!events.TryGetValue(cause, out var at) && !commands.TryGetValue(cause, out at))
+            if (!places.TryGetValue(cause, out var causedAt))
             {
                 Gaps++;
             }
-            else if (at >= row.Position)
+            else if (causedAt >= at)
             {
-                yield return $"I15: the event at {row.Position} is caused by what stands at {at}";
+                yield return $"I15: the event at {at} is caused by what stands at {causedAt}";
             }
         }
     }

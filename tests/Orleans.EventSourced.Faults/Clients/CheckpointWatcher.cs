@@ -4,7 +4,7 @@ using Orleans.EventSourced.Faults.Cluster;
 namespace Orleans.EventSourced.Faults.Clients;
 
 /// <summary>Looks at the checkpoints of views and reactions: none goes back (I11), for nobody rewinds one here.</summary>
-internal sealed class CheckpointWatcher(FaultCluster cluster, ClientHistory history)
+internal sealed class CheckpointWatcher(FaultCluster cluster, RunHistory history)
 {
     private readonly Dictionary<string, long> _seen = [];
 

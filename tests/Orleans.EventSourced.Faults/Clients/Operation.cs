@@ -29,12 +29,6 @@ internal enum Outcome
 /// <param name="IfMatch">The version it insisted on; null: none.</param>
 internal sealed record Operation(int Client, Guid Command, string Key, string Path, string Body, string Stream, int? IfMatch)
 {
-    /// <summary>When it was first sent, in ticks of one clock for all clients.</summary>
-    public long Began { get; set; }
-
-    /// <summary>When the client got the answer that counts; of an unknown one, when it gave up.</summary>
-    public long Ended { get; set; }
-
     public Outcome Outcome { get; set; }
 
     /// <summary>How often it was sent.</summary>

@@ -24,7 +24,7 @@ internal enum TryResult
 }
 
 /// <summary>Sends commands over HTTP, each try once.</summary>
-internal sealed class Tries(ClientHistory history) : IDisposable
+internal sealed class Tries(RunHistory history) : IDisposable
 {
     // No connection outlives its process for long, and a try that is not answered is given up before the next one would be of no use to anybody.
     private readonly HttpClient _http = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5), ConnectTimeout = TimeSpan.FromSeconds(2) }) { Timeout = TimeSpan.FromSeconds(15) };
@@ -33,28 +33,12 @@ internal sealed class Tries(ClientHistory history) : IDisposable
     public async Task<TryResult> PostAsync(Uri node, Operation operation)
     {
         operation.Tries++;
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node, operation.Path)) { Content = new StringContent(operation.Body, Encoding.UTF8, "application/json") };
-        request.Headers.TryAddWithoutValidation("Idempotency-Key", operation.Key);
-        if (operation.IfMatch is { } version)
-        {
-            request.Headers.IfMatch.Add(new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{version}\"")));
-        }
-
-        try
-        {
-            using var answer = await _http.SendAsync(request);
-            return Read(operation, answer.StatusCode, await answer.Content.ReadAsStringAsync());
-        }
-        catch (HttpRequestException e)
-        {
-            return e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused } ? TryResult.NotWritten : TryResult.Unknown;
-        }
-        catch (TaskCanceledException)
-        {
-            return TryResult.Unknown;
-        }
+        operation.Code = null;
+        history.Invoke(operation);
+        var result = await TryAsync(node, operation);
+        history.Told(operation, result);
+        return result;
     }
-
     /// <summary>Reads what a node says; null: it gave no answer.</summary>
     public async Task<(HttpStatusCode Status, string Body, long Position)?> GetAsync(Uri node, string path)
     {
@@ -92,6 +76,30 @@ internal sealed class Tries(ClientHistory history) : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    private async Task<TryResult> TryAsync(Uri node, Operation operation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node, operation.Path)) { Content = new StringContent(operation.Body, Encoding.UTF8, "application/json") };
+        request.Headers.TryAddWithoutValidation("Idempotency-Key", operation.Key);
+        if (operation.IfMatch is { } version)
+        {
+            request.Headers.IfMatch.Add(new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{version}\"")));
+        }
+
+        try
+        {
+            using var answer = await _http.SendAsync(request);
+            return Read(operation, answer.StatusCode, await answer.Content.ReadAsStringAsync());
+        }
+        catch (HttpRequestException e)
+        {
+            return e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused } ? TryResult.NotWritten : TryResult.Unknown;
+        }
+        catch (TaskCanceledException)
+        {
+            return TryResult.Unknown;
+        }
+    }
 
     private TryResult Read(Operation operation, HttpStatusCode status, string body)
     {

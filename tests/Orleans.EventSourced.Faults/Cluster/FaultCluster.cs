@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using Npgsql;
+using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.IntegrationTests.Servers;
+using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Testing.Faults;
 
 namespace Orleans.EventSourced.Faults.Cluster;
@@ -128,6 +130,13 @@ internal sealed class FaultCluster : IAsyncDisposable
         }
 
         return rows;
+    }
+
+    /// <summary>The whole log.</summary>
+    public async Task<IReadOnlyList<RecordedEvent>> ReadLogAsync()
+    {
+        await using var log = new PostgresEventLog(new PostgresOptions { ConnectionString = AdminConnectionString });
+        return await HistoryChecker.ReadAllAsync(log, CancellationToken.None);
     }
 
     /// <summary>Starts the server again if it has ended, as its own supervisor would.</summary>

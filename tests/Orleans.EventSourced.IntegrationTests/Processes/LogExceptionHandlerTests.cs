@@ -23,6 +23,7 @@ public sealed class LogExceptionHandlerTests
         { new BadCommandException("amount", "x"), 400, "bad-request" },
         { new RowQueryException("sort", "x"), 400, "bad-request" },
         { new TimeoutException(), 503, "node-unavailable" },
+        { new OrleansException("Trying to register fine/a on invalid silo: S127.0.0.1:1:1. Known status: Dead"), 503, "node-unavailable" },
     };
 
     [Theory]
@@ -49,6 +50,10 @@ public sealed class LogExceptionHandlerTests
     [Fact]
     public async Task what_it_does_not_know_is_left_to_others() =>
         Assert.False(await new LogExceptionHandler().TryHandleAsync(new DefaultHttpContext(), new InvalidOperationException(), CancellationToken.None));
+
+    [Fact]
+    public async Task an_error_of_Orleans_that_is_no_matter_of_a_node_that_went_is_left_to_others() =>
+        Assert.False(await new LogExceptionHandler().TryHandleAsync(new DefaultHttpContext(), new OrleansConfigurationException("x"), CancellationToken.None));
 
     private static async Task<(int Status, JsonElement Problem)> AnswerAsync(Exception failure)
     {

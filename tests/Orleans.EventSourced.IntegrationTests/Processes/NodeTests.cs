@@ -88,6 +88,26 @@ public sealed class NodeTests(PostgresFixture postgres) : IDisposable
     }
 
     [Fact]
+    public async Task a_node_whose_clock_was_ahead_comes_back_with_the_right_time()
+    {
+        var eventlog = await postgres.CreateDatabaseAsync();
+        var silo = LoopbackPort.Free();
+        await using var other = await HostProcess.ServeAsync(_folder, eventlog);
+        await using (var ahead = await HostProcess.ServeAsync(_folder, eventlog, silo: silo))
+        {
+            await ahead.TerminateAsync();
+        }
+
+        // An Orleans silo's generation is the second of its start: of one that started with a clock an hour ahead it is this.
+        await using var connection = await PostgresLaws.ConnectAsync(eventlog, null);
+        await PostgresLaws.ExecuteAsync(connection, $"update orleans.silo set generation = generation + 3600 where port = {silo}; update orleans.cluster set version = version + 1");
+        await using var again = await HostProcess.ServeAsync(_folder, eventlog, silo: silo);
+        Assert.Contains("clock", again.Output, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Created, (await again.PostAsync("/fines", Issue("a"))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await other.PostAsync("/fines/a/payments", new { amount = 1 })).StatusCode);
+    }
+
+    [Fact]
     public async Task an_event_that_no_view_can_fold_turns_the_health_red_with_the_reason_and_stops_nothing_else()
     {
         var eventlog = await postgres.CreateDatabaseAsync();

@@ -1,12 +1,16 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Testing.Faults;
+using StreamId = Orleans.EventSourced.Core.Log.StreamId;
 
 namespace Orleans.EventSourced.Faults.Clients;
 
 /// <summary>
 /// What clients did and were told, written to a file before and after each operation, outside the system that is tested. Thread-safe.
 /// </summary>
-internal sealed class ClientHistory(string file) : IAsyncDisposable
+internal sealed class RunHistory(string file) : IAsyncDisposable
 {
     private readonly StreamWriter _lines = new(file) { AutoFlush = true };
     private readonly ConcurrentQueue<Operation> _operations = [];
@@ -26,20 +30,41 @@ internal sealed class ClientHistory(string file) : IAsyncDisposable
 
     public int BadInputs => _badInputs;
 
+    /// <summary>Every try and what was told of it, for the checker.</summary>
+    public ClientHistory Lines { get; } = new();
+
     /// <summary>A state that was served: stream, version, and the state as JSON.</summary>
     public ConcurrentQueue<(string Stream, int Version, string State)> Served { get; } = [];
 
-    public void Invoke(Operation operation)
+    public void Begin(Operation operation)
     {
-        operation.Began = TimeProvider.System.GetTimestamp();
         _operations.Enqueue(operation);
-        Write("invoke", operation);
+        Write("begin", operation);
     }
 
-    public void End(Operation operation)
+    public void End(Operation operation) => Write("end", operation);
+
+    public void Invoke(Operation operation) => Lines.Invoke(Name(operation), new CommandId(operation.Command), new StreamId(operation.Stream));
+
+    /// <summary>What became of a try.</summary>
+    public void Told(Operation operation, TryResult result)
     {
-        operation.Ended = TimeProvider.System.GetTimestamp();
-        Write("end", operation);
+        var (client, command, stream) = (Name(operation), new CommandId(operation.Command), new StreamId(operation.Stream));
+        switch (result)
+        {
+            case TryResult.Accepted:
+                Lines.Ok(client, command, stream, new StreamVersion(operation.Version), new LogPosition(operation.Position), events: 1);
+                break;
+            case TryResult.Refused:
+                Lines.Refused(client, command, stream, operation.Code);
+                break;
+            case TryResult.NotWritten:
+                Lines.Fail(client, command, stream, operation.Code);
+                break;
+            default:
+                Lines.Unknown(client, command, stream, operation.Code);
+                break;
+        }
     }
 
     public void Read(bool isAnswered)
@@ -60,6 +85,8 @@ internal sealed class ClientHistory(string file) : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _lines.DisposeAsync();
+
+    private static string Name(Operation operation) => $"client {operation.Client}";
 
     private void Write(string phase, Operation operation)
     {
