@@ -23,10 +23,10 @@ internal static class PostgresErrors
         PostgresException { SqlState: "23505", ConstraintName: "events_pkey" or "events_id_key" or "streams_name_key" } p =>
             new LogRaceException("Another writer wrote the same version or event id at the same time; this batch was rolled back.", p),
         PostgresException { SqlState: "ES002" or "ES003" } p => new LogRequestRefusedException(p.MessageText, p),
-        PostgresException p when p.SqlState == "23505" || p.SqlState.StartsWith("42", StringComparison.Ordinal) =>
+        PostgresException p when FateOf(p.SqlState) == Fate.Misconfigured =>
             new LogMisconfiguredException($"PostgreSQL does not let this login append to the log this program expects ({p.SqlState} {p.MessageText}); the batch was rolled back. Were its migrations run?", p),
-        PostgresException p when IsSureNo(p.SqlState) => new LogUnavailableException($"PostgreSQL could not write the batch now ({p.SqlState}); it was rolled back.", p),
-        PostgresException p when IsDeterministic(p.SqlState) => new LogRequestRefusedException($"PostgreSQL refuses the batch ({p.SqlState} {p.MessageText}); it was rolled back.", p),
+        PostgresException p when FateOf(p.SqlState) == Fate.NotNow => new LogUnavailableException($"PostgreSQL could not write the batch now ({p.SqlState}); it was rolled back.", p),
+        PostgresException p when FateOf(p.SqlState) == Fate.Refused => new LogRequestRefusedException($"PostgreSQL refuses the batch ({p.SqlState} {p.MessageText}); it was rolled back.", p),
         _ => new LogOutcomeUnknownException("The reply of PostgreSQL to an append was lost.", e),
     };
 
@@ -56,11 +56,36 @@ internal static class PostgresErrors
     public static bool IsStoreError(Exception e) =>
         e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException or InvalidOperationException { InnerException: NpgsqlException or SocketException or TimeoutException };
 
-    private static bool IsSureNo(string state) =>
-        state is "40001" or "40P01" or "55P03" or "57P03" or "58000" or "58030" || state.StartsWith("53", StringComparison.Ordinal)
-        || state.StartsWith("25", StringComparison.Ordinal);
+    /// <summary>
+    /// What an error says of the append that met it, by the classes of PostgreSQL's appendix A. An error that a statement raises rolls its transaction back; but the server also reports by one
+    /// that it ends a session, perhaps behind the commit (57P01, 57P02), that it was interrupted (57014), or that it does not know itself (08, 40003, XX). What is not named here is unknown, too.
+    /// </summary>
+    private static Fate FateOf(string state) => state switch
+    {
+        "23505" => Fate.Misconfigured,
+        "40003" => Fate.Unknown,
+        "57P03" => Fate.NotNow,
+        _ => state[..2] switch
+        {
+            "25" or "40" or "53" or "55" or "58" or "72" => Fate.NotNow,
+            "0A" or "20" or "21" or "22" or "23" or "2F" or "38" or "39" or "44" or "54" or "P0" => Fate.Refused,
+            "03" or "09" or "0B" or "0F" or "0L" or "0P" or "0Z" or "24" or "26" or "27" or "28" or "2B" or "2D" or "34" or "3B" or "3D" or "3F" or "42" or "F0" or "HV" => Fate.Misconfigured,
+            _ => Fate.Unknown,
+        },
+    };
 
-    private static bool IsDeterministic(string state) =>
-        state.StartsWith("22", StringComparison.Ordinal) || state.StartsWith("23", StringComparison.Ordinal)
-        || state.StartsWith("54", StringComparison.Ordinal) || state.StartsWith("0A", StringComparison.Ordinal);
+    private enum Fate
+    {
+        /// <summary>Rolled back; later it may go.</summary>
+        NotNow,
+
+        /// <summary>Rolled back; the same content meets the same error.</summary>
+        Refused,
+
+        /// <summary>Rolled back; no content would go before somebody mends the set-up.</summary>
+        Misconfigured,
+
+        /// <summary>Written or not.</summary>
+        Unknown,
+    }
 }

@@ -20,7 +20,7 @@ internal sealed partial class Injector(FaultCluster cluster, string program, IRe
     private static readonly byte[] AppendReply = "CALL\0"u8.ToArray();
     private static readonly byte[] AppendContent = "payment-received"u8.ToArray();
     private static readonly byte[] Commit = "COMMIT\0"u8.ToArray();
-    private static readonly TimeSpan ExitsWithin = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan ExitsWithin = TimeSpan.FromSeconds(120);
 
     private readonly ConcurrentBag<InjectedFault> _injected = [];
     private readonly SemaphoreSlim _server = new(1);
