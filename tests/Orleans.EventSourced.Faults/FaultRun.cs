@@ -8,49 +8,50 @@ using Orleans.EventSourced.Testing.Faults;
 namespace Orleans.EventSourced.Faults;
 
 /// <summary>What a run is to be.</summary>
-internal sealed record FaultRunOptions(int Seed, TimeSpan Length, int Silos, int Clients, IReadOnlyCollection<ClusterFault> Only, string Output);
+internal sealed record FaultRunOptions(int Seed, TimeSpan Length, int Silos, int Clients, IReadOnlyCollection<ClusterFault> Only, string? Scenario, string? Older, string Output);
 
 /// <summary>One run: a cluster, clients, faults; then healing, and the count of every fact.</summary>
 internal sealed class FaultRun(FaultRunOptions options)
 {
     private const int Violated = 3;
     private static readonly string Program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../src/Fines.Host/bin/Release/net10.0/Fines.Host.dll"));
-    private static readonly Dictionary<string, string> Settings = [];
 
     private readonly long _began = TimeProvider.System.GetTimestamp();
 
     public async Task<int> RunAsync()
     {
-        var folder = Path.GetFullPath(Path.Combine(options.Output, $"seed-{options.Seed.ToString(CultureInfo.InvariantCulture)}"));
+        var folder = Path.GetFullPath(Path.Combine(options.Output, $"{options.Scenario ?? "seed"}-{options.Seed.ToString(CultureInfo.InvariantCulture)}"));
         if (Directory.Exists(folder))
         {
             Directory.Delete(folder, recursive: true);
         }
 
         Directory.CreateDirectory(folder);
-        var schedule = FaultSchedule.Draw(options.Seed, options.Length, options.Silos, options.Only);
-        Say($"seed {options.Seed}, {options.Length.TotalMinutes:0.##} minutes, {options.Silos} silos, {options.Clients} clients, {schedule.Faults.Count} faults planned; all is kept in {folder}");
+        var schedule = options.Scenario is { } scenario ? FaultSchedule.Of(scenario, options.Seed, options.Silos) : FaultSchedule.Draw(options.Seed, options.Length, options.Silos, options.Only);
+        var programs = new FaultPrograms(Program, options.Older, options.Scenario == "small-pool" ? new Dictionary<string, string> { ["Postgres__MaxConnections"] = "2" } : []);
+        Say($"{options.Scenario} seed {options.Seed}, {schedule.Length.TotalMinutes:0.##} minutes, {options.Silos} silos, {options.Clients} clients, {schedule.Faults.Count} faults planned; all is kept in {folder}");
         foreach (var fault in schedule.Faults)
         {
             Console.WriteLine(fault);
         }
 
-        await using var cluster = await FaultCluster.StartAsync(options.Silos, folder, Program, Settings);
+        await using var cluster = await FaultCluster.StartAsync(options.Silos, folder, programs);
         foreach (var (kind, why) in Injector.Impossible(cluster))
         {
             Say($"left out: {kind}, because {why}");
         }
 
         await using var history = new RunHistory(Path.Combine(folder, "history.jsonl"));
-        using var injector = new Injector(cluster, Program, Settings, Say);
+        using var injector = new Injector(cluster, programs, Say);
         var clients = await WorkAsync(cluster, history, injector, schedule);
         Say("all faults are over; the facts are counted");
         var checks = new EndChecks(cluster, history, clients, new Random(options.Seed), Program, folder);
         List<string> violations = [.. history.Violations, .. await checks.RunAsync()];
+        violations.AddRange(Scenario.Check(options.Scenario, cluster, injector.Injected, history.Operations));
         var log = await cluster.ReadLogAsync();
         violations.AddRange(new HistoryChecker(history.Lines, log).Check().Select(v => v.ToString()));
         violations.AddRange(checks.CheckLog(log));
-        var report = new Report(options, history, injector.Injected, checks, log, violations, cluster);
+        var report = new Report(options, schedule, history, injector.Injected, checks, log, violations, cluster);
         await report.WriteAsync(Path.Combine(folder, "report.md"));
         Console.WriteLine(report.Text);
         violations.ForEach(v => Console.WriteLine($"VIOLATION {v}"));
@@ -62,14 +63,14 @@ internal sealed class FaultRun(FaultRunOptions options)
     {
         using var stopClients = new CancellationTokenSource();
         using var stopReaders = new CancellationTokenSource();
-        var clients = Enumerable.Range(0, options.Clients).Select(n => new FineClient(n, unchecked((options.Seed * 1_000) + n), cluster, history, stopClients.Token)).ToList();
+        var clients = Enumerable.Range(0, options.Clients).Select(n => new FineClient(n, unchecked((options.Seed * 1_000) + n), cluster, history, givesUp: options.Scenario is null, stopClients.Token)).ToList();
         var watching = Task.WhenAll(
             new LogReader(cluster, history, pageEvents: 20).RunAsync(stopReaders.Token),
             new LogReader(cluster, history, pageEvents: 1_000).RunAsync(stopReaders.Token),
             new CheckpointWatcher(cluster, history).RunAsync(stopReaders.Token));
         var working = Task.WhenAll(clients.Select(c => Task.Run(c.RunAsync)));
         var injecting = injector.RunAsync(schedule);
-        var ended = await Task.WhenAny(Task.WhenAll(Task.Delay(options.Length), injecting), working);
+        var ended = await Task.WhenAny(Task.WhenAll(Task.Delay(schedule.Length), injecting), working);
         await stopClients.CancelAsync();
         await ended;
         await injecting;

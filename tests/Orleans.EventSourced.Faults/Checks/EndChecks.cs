@@ -103,9 +103,11 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         foreach (var operation in history.Operations.Where(o => o.Outcome == Outcome.Unknown && random.Next(2) == 0))
         {
             UnknownThenSent++;
+            var (began, ended) = (operation.Began, operation.Ended);
             var result = await InsistAsync(tries, operation);
             operation.Outcome = result == TryResult.Accepted ? Outcome.Ok : result == TryResult.Refused ? Outcome.Fail : Outcome.Unknown;
             history.End(operation);
+            (operation.Began, operation.Ended) = (began, ended);
             if (operation.Outcome == Outcome.Unknown)
             {
                 _violations.Add($"I19: {operation.Key} is in doubt still, after all faults are over");

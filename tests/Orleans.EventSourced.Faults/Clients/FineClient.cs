@@ -10,7 +10,7 @@ namespace Orleans.EventSourced.Faults.Clients;
 /// A client of the fines: issues them, pays them, reads them, sends what is not answered again, and sometimes gives up. What it does follows from its seed; what the others do at the same moment does not.
 /// Most payments go to fines of its own, a quarter to a few that all clients share.
 /// </summary>
-internal sealed class FineClient(int number, int seed, FaultCluster cluster, RunHistory history, CancellationToken stop)
+internal sealed class FineClient(int number, int seed, FaultCluster cluster, RunHistory history, bool givesUp, CancellationToken stop)
 {
     /// <summary>What is paid on branches, and nowhere else.</summary>
     public const string PaidOnBranches = "999.99";
@@ -146,7 +146,7 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
     /// <summary>Sends a command until it is told what became of it; now and then it gives up at the first doubt, and always after a while.</summary>
     private async Task InsistAsync(Operation operation, bool mayGiveUp)
     {
-        var givesUp = mayGiveUp && _random.Next(6) == 0;
+        var isLastTry = givesUp && mayGiveUp && _random.Next(6) == 0;
         var began = TimeProvider.System.GetTimestamp();
         while (true)
         {
@@ -165,7 +165,7 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
                     break;
             }
 
-            if (givesUp || operation.Tries >= MaxTries || TimeProvider.System.GetElapsedTime(began) > Patience)
+            if (isLastTry || operation.Tries >= MaxTries || TimeProvider.System.GetElapsedTime(began) > Patience)
             {
                 End(operation, operation.WasInDoubt ? Outcome.Unknown : Outcome.Fail);
                 return;

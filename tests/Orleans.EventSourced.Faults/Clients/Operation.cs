@@ -29,6 +29,12 @@ internal enum Outcome
 /// <param name="IfMatch">The version it insisted on; null: none.</param>
 internal sealed record Operation(int Client, Guid Command, string Key, string Path, string Body, string Stream, int? IfMatch)
 {
+    /// <summary>When it was first sent, in ticks of one clock.</summary>
+    public long Began { get; set; }
+
+    /// <summary>When its client knew what became of it, or gave up.</summary>
+    public long Ended { get; set; }
+
     public Outcome Outcome { get; set; }
 
     /// <summary>How often it was sent.</summary>

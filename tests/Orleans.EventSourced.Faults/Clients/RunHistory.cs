@@ -38,11 +38,16 @@ internal sealed class RunHistory(string file) : IAsyncDisposable
 
     public void Begin(Operation operation)
     {
+        operation.Began = TimeProvider.System.GetTimestamp();
         _operations.Enqueue(operation);
         Write("begin", operation);
     }
 
-    public void End(Operation operation) => Write("end", operation);
+    public void End(Operation operation)
+    {
+        operation.Ended = TimeProvider.System.GetTimestamp();
+        Write("end", operation);
+    }
 
     public void Invoke(Operation operation) => Lines.Invoke(Name(operation), new CommandId(operation.Command), new StreamId(operation.Stream));
 

@@ -46,16 +46,15 @@ internal sealed class FaultCluster : IAsyncDisposable
     /// <summary>Starts all, and waits until every silo is healthy.</summary>
     /// <param name="silos">How many silos.</param>
     /// <param name="folder">Where their output goes.</param>
-    /// <param name="program">The silos' program.</param>
-    /// <param name="settings">Further settings of the silos.</param>
-    public static async Task<FaultCluster> StartAsync(int silos, string folder, string program, IReadOnlyDictionary<string, string> settings)
+    /// <param name="programs">What they run.</param>
+    public static async Task<FaultCluster> StartAsync(int silos, string folder, FaultPrograms programs)
     {
         var disk = await SmallDisk.TryMakeAsync();
         var server = await PrivatePostgres.StartAsync(PrivatePostgres.FindPrograms() ?? throw new InvalidOperationException("No PostgreSQL: install its server programs (initdb, postgres)."), ServerSettings, disk?.Folder);
         var admin = await server.CreateDatabaseAsync("fines");
         var cluster = new FaultCluster(folder, disk, server, admin);
         await cluster.ExecuteAsync("create role fines login password 'fines'");
-        cluster.Silos = [.. Enumerable.Range(1, silos).Select(n => cluster.Make($"silo{n}", program, settings, new FaultProxy("127.0.0.1", new NpgsqlConnectionStringBuilder(admin).Port)))];
+        cluster.Silos = [.. Enumerable.Range(1, silos).Select(n => cluster.Make($"silo{n}", programs, [], new FaultProxy("127.0.0.1", new NpgsqlConnectionStringBuilder(admin).Port)))];
         cluster.Addresses = [.. cluster.Silos.Select(s => s.Address)];
         foreach (var silo in cluster.Silos)
         {
@@ -67,8 +66,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     }
 
     /// <summary>A silo that is not started, of another cluster on the same store.</summary>
-    public SupervisedSilo MakeTwin(string program, IReadOnlyDictionary<string, string> settings) =>
-        Make("twin", program, settings.Append(new("Orleans__ClusterId", "twin")).ToDictionary(), network: null);
+    public SupervisedSilo MakeTwin(FaultPrograms programs) => Make("twin", programs, new() { ["Orleans__ClusterId"] = "twin" }, network: null);
 
     /// <summary>Lets clients go to a silo too, or no more.</summary>
     public void SetReachable(SupervisedSilo silo, bool isReachable)
@@ -190,9 +188,9 @@ internal sealed class FaultCluster : IAsyncDisposable
         }
     }
 
-    private SupervisedSilo Make(string name, string program, IReadOnlyDictionary<string, string> settings, FaultProxy? network)
+    private SupervisedSilo Make(string name, FaultPrograms programs, Dictionary<string, string> own, FaultProxy? network)
     {
-        var environment = new Dictionary<string, string>(settings)
+        var environment = new Dictionary<string, string>(programs.Settings.Concat(own))
         {
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["DOTNET_gcServer"] = "0",
@@ -201,6 +199,6 @@ internal sealed class FaultCluster : IAsyncDisposable
             ["ConnectionStrings__eventlog-admin"] = AdminConnectionString,
         };
         environment.TryAdd("Orleans__ClusterId", "fines");
-        return new SupervisedSilo(name, new SiloSettings(program, _folder, _marker, environment), network);
+        return new SupervisedSilo(name, new SiloSettings(programs.Newer, _folder, _marker, environment), network);
     }
 }

@@ -40,6 +40,14 @@ internal sealed partial class Injector
         return (cluster.Silos.Count, null);
     }
 
+    private async Task<(int Count, string? Note)> ReplaceAsync(SupervisedSilo silo, string by)
+    {
+        silo.Program = by;
+        await silo.EndAsync("TERM", isFinal: false);
+        await cluster.UntilHealthyAsync([silo], ExitsWithin);
+        return (1, by == programs.Older ? "by the older program" : null);
+    }
+
     private async Task<(int Count, string? Note)> ChangeAsync(SupervisedSilo silo, TimeSpan lasts, Dictionary<string, string> extra)
     {
         await silo.EndAsync("TERM", isFinal: false, extra);
@@ -52,7 +60,7 @@ internal sealed partial class Injector
 
     private async Task<(int Count, string? Note)> TwinAsync(TimeSpan lasts)
     {
-        await using var twin = cluster.MakeTwin(program, settings);
+        await using var twin = cluster.MakeTwin(programs);
         twin.Start();
         await cluster.UntilHealthyAsync([twin], ExitsWithin);
         cluster.SetReachable(twin, true);

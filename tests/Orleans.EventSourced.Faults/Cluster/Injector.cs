@@ -9,10 +9,20 @@ namespace Orleans.EventSourced.Faults.Cluster;
 /// <param name="Plan">What was planned.</param>
 /// <param name="Count">How many times it took effect: connections cut, sessions ended, and so on.</param>
 /// <param name="Note">What went otherwise than planned; null: nothing.</param>
-internal sealed record InjectedFault(PlannedFault Plan, int Count, string? Note);
+internal sealed record InjectedFault(PlannedFault Plan, int Count, string? Note)
+{
+    /// <summary>When it began, by the clock of all clients.</summary>
+    public long BeganAt { get; init; }
+}
+
+/// <summary>What silos run.</summary>
+/// <param name="Newer">The program that is tested, a .dll.</param>
+/// <param name="Older">Another one of the same schema, which takes its place now and then; null: none.</param>
+/// <param name="Settings">The settings of all silos.</param>
+internal sealed record FaultPrograms(string Newer, string? Older, IReadOnlyDictionary<string, string> Settings);
 
 /// <summary>Carries out a plan against a cluster. Faults that befall the same thing wait for each other; all others overlap.</summary>
-internal sealed partial class Injector(FaultCluster cluster, string program, IReadOnlyDictionary<string, string> settings, Action<string> say) : IDisposable
+internal sealed partial class Injector(FaultCluster cluster, FaultPrograms programs, Action<string> say) : IDisposable
 {
     /// <summary>The advisory lock that orders commits, as es.append takes it.</summary>
     private const string CommitLock = "select pg_advisory_xact_lock(7306093021735223393)";
@@ -89,8 +99,9 @@ internal sealed partial class Injector(FaultCluster cluster, string program, IRe
         try
         {
             say($"begins: {fault}");
+            var began = TimeProvider.System.GetTimestamp();
             var (count, note) = await InjectAsync(fault, cluster.Silos[fault.Silo]);
-            _injected.Add(new InjectedFault(fault, count, note));
+            _injected.Add(new InjectedFault(fault, count, note) { BeganAt = began });
             say($"over:   {fault.Kind} silo {fault.Silo + 1}: {count}{(note is null ? "" : $" ({note})")}");
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException or IOException)
@@ -108,7 +119,7 @@ internal sealed partial class Injector(FaultCluster cluster, string program, IRe
     private SemaphoreSlim GateOf(PlannedFault fault) => fault.Kind switch
     {
         ClusterFault.SiloKilled or ClusterFault.SiloTerminated or ClusterFault.SiloStopped or ClusterFault.ClockAhead or ClusterFault.SmallPool => _processes[fault.Silo],
-        ClusterFault.RollingRestart => _processes[0],
+        ClusterFault.RollingRestart or ClusterFault.SiloReplaced => _processes[0],
         ClusterFault.CutBeforeAppend or ClusterFault.CutAfterAppend or ClusterFault.BlackHoleAfterAppend or ClusterFault.CutBeforeCommit or ClusterFault.CutAfterCommit or ClusterFault.BlackHoleAfterCommit
             or ClusterFault.ConnectionsReset or ClusterFault.ConnectionsHalfClosed or ClusterFault.NetworkStalled or ClusterFault.ConnectionsRefused or ClusterFault.Latency or ClusterFault.Narrow => _networks[fault.Silo],
         _ => _server,
@@ -120,6 +131,7 @@ internal sealed partial class Injector(FaultCluster cluster, string program, IRe
         ClusterFault.SiloTerminated => EndAsync(silo, "TERM", fault.For),
         ClusterFault.SiloStopped => StopAsync(silo, fault.For),
         ClusterFault.RollingRestart => RollAsync(),
+        ClusterFault.SiloReplaced => ReplaceAsync(silo, fault.Amount % 2 == 0 ? programs.Older ?? programs.Newer : programs.Newer),
         ClusterFault.ClockAhead => ChangeAsync(silo, fault.For, new() { ["LD_PRELOAD"] = FakeTime!, ["FAKETIME"] = "+3600s", ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1" }),
         ClusterFault.SmallPool => ChangeAsync(silo, fault.For, new() { ["Postgres__MaxConnections"] = "2" }),
         ClusterFault.TwinCluster => TwinAsync(fault.For),

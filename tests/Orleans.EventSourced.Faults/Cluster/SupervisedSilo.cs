@@ -28,7 +28,7 @@ internal sealed class SupervisedSilo : IAsyncDisposable
 
     public SupervisedSilo(string name, SiloSettings settings, FaultProxy? network)
     {
-        (Name, _settings, Network) = (name, settings, network);
+        (Name, _settings, Network, Program) = (name, settings, network, settings.Program);
         Address = new Uri($"http://127.0.0.1:{LoopbackPort.Free()}");
         _output = new StreamWriter(Path.Combine(settings.Folder, $"{name}.log"), append: true) { AutoFlush = true };
     }
@@ -39,6 +39,9 @@ internal sealed class SupervisedSilo : IAsyncDisposable
 
     /// <summary>What is between it and the database; null: nothing.</summary>
     public FaultProxy? Network { get; }
+
+    /// <summary>The program that is started next, a .dll.</summary>
+    public string Program { get; set; }
 
     /// <summary>How often its process ended and was started again.</summary>
     public int Restarts { get; private set; }
@@ -116,7 +119,7 @@ internal sealed class SupervisedSilo : IAsyncDisposable
 
     private void Launch()
     {
-        var start = new ProcessStartInfo("dotnet", [_settings.Program, "--urls", Address.ToString(), $"--run={_settings.Marker}"])
+        var start = new ProcessStartInfo("dotnet", [Program, "--urls", Address.ToString(), $"--run={_settings.Marker}"])
         {
             WorkingDirectory = _settings.Folder,
             RedirectStandardOutput = true,

@@ -15,6 +15,9 @@ internal enum ClusterFault
     /// <summary>All silos stopped in good order and started again, one after the other.</summary>
     RollingRestart,
 
+    /// <summary>A silo is stopped in good order and started again, as the older program or as the newer one in turn; one silo after the other.</summary>
+    SiloReplaced,
+
     /// <summary>kill -9 of one backend of the server, upon which the server ends all and recovers.</summary>
     BackendKilled,
 

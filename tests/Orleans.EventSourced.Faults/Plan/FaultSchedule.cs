@@ -57,6 +57,37 @@ internal sealed record FaultSchedule(int Seed, TimeSpan Length, IReadOnlyList<Pl
         [ClusterFault.SmallPool] = (1, 15, 30, 0, 0),
     };
 
+    /// <summary>Plans of one kind of fault each, whose outcome is known.</summary>
+    public static readonly IReadOnlyDictionary<string, string> Scenarios = new Dictionary<string, string>
+    {
+        ["failover"] = "kill -9 of a silo, four times; tells how long commands took then",
+        ["silo-stopped"] = "a silo is stopped for 30 s and woken: it must end and be started again by its supervisor",
+        ["server-stopped"] = "the server is stopped for 20 s; no silo may have to be started again",
+        ["disk-full"] = "the server's disk is full for 10 s; no silo may have to be started again",
+        ["small-pool"] = "each silo has two connections to the log; no silo may have to be started again",
+        ["rolling"] = "ten restarts in good order; with --older, half of them change to another program",
+    };
+
+    /// <summary>One of the <see cref="Scenarios"/>.</summary>
+    public static FaultSchedule Of(string scenario, int seed, int silos)
+    {
+        PlannedFault[] faults = scenario switch
+        {
+            "failover" => [.. Enumerable.Range(0, 4).Select(n => At(8 + (20 * n), ClusterFault.SiloKilled, 0))],
+            "silo-stopped" => [At(8, ClusterFault.SiloStopped, 30)],
+            "server-stopped" => [At(8, ClusterFault.ServerStopped, 20)],
+            "disk-full" => [At(8, ClusterFault.DiskFull, 10)],
+            "small-pool" => [],
+            "rolling" => [.. Enumerable.Range(0, 10).Select(n => At(8, ClusterFault.SiloReplaced, 0) with { Silo = n % silos, Amount = n })],
+            _ => throw new ArgumentOutOfRangeException(nameof(scenario), scenario, null),
+        };
+        faults = [.. faults.Select((f, n) => f.Kind == ClusterFault.SiloReplaced ? f : f with { Silo = n % silos })];
+        var length = faults.Select(f => f.At + f.For).DefaultIfEmpty(TimeSpan.FromSeconds(20)).Max() + TimeSpan.FromSeconds(20);
+        return new FaultSchedule(seed, length, faults);
+
+        static PlannedFault At(double at, ClusterFault kind, double lasts) => new(TimeSpan.FromSeconds(at), kind, 0, TimeSpan.FromSeconds(lasts), 0);
+    }
+
     /// <summary>Draws a plan.</summary>
     /// <param name="seed">The seed.</param>
     /// <param name="length">How long clients work.</param>
