@@ -90,9 +90,9 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
     public async Task StopSiloAsync(TestSilo silo, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(silo);
-        await _cluster.StopSiloAsync(Own(silo), cancellationToken);
-        silo.Life.End();
-        await silo.Handle.DisposeAsync();
+        var (handle, life) = (Own(silo), silo.Life);
+        await _cluster.StopSiloAsync(handle, cancellationToken);
+        life.End();
     }
 
     /// <summary>
@@ -106,16 +106,19 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
         var handle = Own(silo);
         silo.Life.End();
         await _cluster.KillSiloAsync(handle);
-        await handle.DisposeAsync();
     }
 
     /// <summary>Stops a silo in good order and starts one in its place, with the same name, configured anew.</summary>
     /// <param name="silo">One of <see cref="Silos"/>.</param>
-    /// <param name="cancellationToken">Ends the waits.</param>
+    /// <param name="cancellationToken">Ends the wait until all know it; the silo stays.</param>
     public async Task<TestSilo> RestartSiloAsync(TestSilo silo, CancellationToken cancellationToken = default)
     {
-        await StopSiloAsync(silo, cancellationToken);
-        return await StartSiloAsync(cancellationToken);
+        ArgumentNullException.ThrowIfNull(silo);
+        var (handle, life) = (Own(silo), silo.Life);
+        var started = new TestSilo((await _cluster.RestartSiloAsync(handle))!);
+        life.End();
+        await KnownToEachOtherAsync(cancellationToken);
+        return started;
     }
 
     /// <summary>Lets a grain go from memory, wherever it is active, and waits until it is gone: its next call folds its stream anew.</summary>
@@ -141,14 +144,9 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
             await twin.DisposeAsync();
         }
 
-        var handles = _cluster.Silos;
+        var lives = Silos.Select(s => s.Life).ToList();
         await _cluster.StopAllSilosAsync();
-        foreach (var handle in handles)
-        {
-            handle.ServiceProvider.GetService<SiloLife>()?.End();
-            await handle.DisposeAsync();
-        }
-
+        lives.ForEach(life => life.End());
         await _cluster.DisposeAsync();
     }
 
