@@ -103,6 +103,23 @@ public sealed class VirtualTimeTests
         Assert.Equal([0, 0, 0, 0, 59, 60], log.Select(e => (e.RecordedAt - Day).TotalDays));
     }
 
+    [Fact]
+    public async Task twins_share_log_and_time_and_a_deadline_that_both_keep_has_one_effect()
+    {
+        await using var cluster = await new EventSourcedTestClusterBuilder()
+            .UseVirtualTime(Day)
+            .UseEventTypes(FineEventTypes.Map)
+            .ConfigureSilo(silo => silo.AddFineViews().AddFineDeadlines())
+            .StartAsync();
+        await using var twin = await cluster.StartTwinAsync();
+        await cluster.Grains.GetGrain<IFineGrain>("f").ExecuteAsync(new IssueFine(Day, 35, 157, 0, "A", "561", "NIL"));
+        await twin.Grains.GetGrain<IFineGrain>("f").ExecuteAsync(new InsertNotification(Day, "P", null));
+        await cluster.AdvanceAsync(TimeSpan.FromDays(61));
+        Assert.Equal(Day.AddDays(61), twin.Time.GetUtcNow());
+        Assert.Equal(3, (await twin.Log.ReadHeadAsync(CancellationToken.None)).Position.Value);
+        Assert.Empty(cluster.Silos.Select(s => s.Address).Intersect(twin.Silos.Select(s => s.Address)));
+    }
+
     private static EventSourcedTestClusterBuilder Clocks() => new EventSourcedTestClusterBuilder().UseVirtualTime(Day).UseEventTypes(TestNode.Types);
 }
 
