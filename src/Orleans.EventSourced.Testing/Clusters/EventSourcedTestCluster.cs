@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Testing.Scenarios;
@@ -21,6 +22,7 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
     private readonly MemoryStores _memory;
     private readonly VirtualTime? _time;
     private readonly InProcessTestCluster _cluster;
+    private readonly ConcurrentDictionary<InProcessSiloHandle, TestSilo> _silos = [];
     private readonly List<EventSourcedTestCluster> _twins = [];
 
     private EventSourcedTestCluster(EventSourcedTestClusterBuilder builder, string service, MemoryStores memory, VirtualTime? time)
@@ -34,7 +36,7 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
     }
 
     /// <summary>The silos that were started and neither stopped nor killed, in the order of their start.</summary>
-    public IReadOnlyList<TestSilo> Silos => [.. _cluster.Silos.Select(s => new TestSilo(s))];
+    public IReadOnlyList<TestSilo> Silos => [.. _cluster.Silos.Select(Of)];
 
     /// <summary>The grains, called from the first silo.</summary>
     public IGrainFactory Grains => First.Grains;
@@ -45,7 +47,7 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
     /// <summary>What time it is in the cluster: that of <see cref="EventSourcedTestClusterBuilder.UseVirtualTime"/>, or the machine's.</summary>
     public TimeProvider Time => _time is null ? TimeProvider.System : _time.Clock;
 
-    private TestSilo First => _cluster.Silos is [var first, ..] ? new TestSilo(first) : throw new InvalidOperationException("No silo of this cluster runs any more.");
+    private TestSilo First => _cluster.Silos is [var first, ..] ? Of(first) : throw new InvalidOperationException("No silo of this cluster runs any more.");
 
     internal static async Task<EventSourcedTestCluster> StartAsync(EventSourcedTestClusterBuilder builder, string service, MemoryStores memory, VirtualTime? time, CancellationToken cancellationToken)
     {
@@ -79,7 +81,7 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
     /// <param name="cancellationToken">Ends the wait; the silo stays.</param>
     public async Task<TestSilo> StartSiloAsync(CancellationToken cancellationToken = default)
     {
-        var started = new TestSilo(await _cluster.StartAdditionalSiloAsync());
+        var started = Of(await _cluster.StartAdditionalSiloAsync());
         await KnownToEachOtherAsync(cancellationToken);
         return started;
     }
@@ -115,7 +117,7 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(silo);
         var (handle, life) = (Own(silo), silo.Life);
-        var started = new TestSilo((await _cluster.RestartSiloAsync(handle))!);
+        var started = Of((await _cluster.RestartSiloAsync(handle))!);
         life.End();
         await KnownToEachOtherAsync(cancellationToken);
         return started;
@@ -149,6 +151,8 @@ public sealed partial class EventSourcedTestCluster : IAsyncDisposable
         lives.ForEach(life => life.End());
         await _cluster.DisposeAsync();
     }
+
+    private TestSilo Of(InProcessSiloHandle handle) => _silos.GetOrAdd(handle, static h => new TestSilo(h));
 
     private InProcessSiloHandle Own(TestSilo silo) => _cluster.Silos.Contains(silo.Handle) ? silo.Handle : throw new ArgumentException($"The silo {silo} does not run in this cluster.", nameof(silo));
 

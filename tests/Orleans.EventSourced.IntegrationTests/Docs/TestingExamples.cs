@@ -1,8 +1,5 @@
-using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Core.Events;
-using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
-using Orleans.EventSourced.Core.Reactions;
 using Orleans.EventSourced.Grains;
 using Orleans.EventSourced.Hosting;
 using Orleans.EventSourced.IntegrationTests.Grains;

@@ -63,14 +63,6 @@ public sealed class VirtualTimeTests
     }
 
     [Fact]
-    public async Task more_ticks_than_anybody_waits_for_are_refused()
-    {
-        await using var cluster = await Clocks().StartAsync();
-        await cluster.Grains.GetGrain<IAlarmClock>("a").RemindAsync(TimeSpan.FromMilliseconds(1), TimeSpan.FromTicks(1));
-        Assert.Contains("smaller steps", (await Assert.ThrowsAsync<InvalidOperationException>(() => cluster.AdvanceAsync(TimeSpan.FromSeconds(1)))).Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task time_that_is_the_machines_is_not_let_pass()
     {
         await using var cluster = await new EventSourcedTestClusterBuilder().UseEventTypes(TestNode.Types).StartAsync();
