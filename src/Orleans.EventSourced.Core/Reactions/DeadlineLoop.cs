@@ -26,7 +26,11 @@ public enum DeadlineState
 /// <param name="FaultKey">The key of that row; null: it is no row.</param>
 /// <param name="Attempts">How many looks in a row were in vain.</param>
 /// <param name="Since">When the state began.</param>
-public sealed record DeadlineStatus(DeadlineName Name, DeadlineState State, long Handled, int Resting, string? Fault, string? FaultKey, int Attempts, DateTimeOffset Since);
+public sealed record DeadlineStatus(DeadlineName Name, DeadlineState State, long Handled, int Resting, string? Fault, string? FaultKey, int Attempts, DateTimeOffset Since)
+{
+    /// <summary>How many looks for due rows have come to their end since it began here.</summary>
+    public long Looks { get; init; }
+}
 
 /// <summary>Keeps a deadline for as long as it is wanted: looks for due rows, waits, tries again after failures.</summary>
 public sealed partial class DeadlineLoop
@@ -121,7 +125,7 @@ public sealed partial class DeadlineLoop
                 Threw(_logger, _status.Name, tick.FaultKey, tick.Fault);
             }
 
-            Report(s => s with { State = DeadlineState.Ticking, Handled = s.Handled + tick.Handled, Resting = tick.Resting, Fault = tick.Fault, FaultKey = tick.FaultKey, Attempts = 0 });
+            Report(s => s with { State = DeadlineState.Ticking, Handled = s.Handled + tick.Handled, Resting = tick.Resting, Fault = tick.Fault, FaultKey = tick.FaultKey, Attempts = 0, Looks = s.Looks + 1 });
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {

@@ -32,7 +32,8 @@ internal sealed record DeadlineProgress(
     [property: Id(4)] string? FaultKey,
     [property: Id(5)] int Attempts,
     [property: Id(6)] DateTimeOffset Since,
-    [property: Id(7)] SiloAddress Silo);
+    [property: Id(7)] SiloAddress Silo,
+    [property: Id(8)] long Looks);
 
 /// <summary>Thin: the loop runs beside it on the thread pool.</summary>
 [GrainType("es-deadline"), PreferLocalPlacement, KeepAlive]
@@ -56,7 +57,7 @@ internal sealed class DeadlineGrain(RegisteredReactions reactions, ILocalSiloDet
     public Task<DeadlineProgress> GetStatusAsync()
     {
         var s = _loop!.Status;
-        return Task.FromResult(new DeadlineProgress(s.State, s.Handled, s.Resting, s.Fault, s.FaultKey, s.Attempts, s.Since, silo.SiloAddress));
+        return Task.FromResult(new DeadlineProgress(s.State, s.Handled, s.Resting, s.Fault, s.FaultKey, s.Attempts, s.Since, silo.SiloAddress, s.Looks));
     }
 
     public Task ResumeAsync()

@@ -84,7 +84,7 @@ public sealed class ReactionControl
     private async Task<DeadlineReport> ReportAsync(DeadlineName deadline)
     {
         var p = await _grains.GetGrain<IDeadlineGrain>(deadline.Value).GetStatusAsync();
-        return new DeadlineReport(new DeadlineStatus(deadline, p.State, p.Handled, p.Resting, p.Fault, p.FaultKey, p.Attempts, p.Since), p.Silo);
+        return new DeadlineReport(new DeadlineStatus(deadline, p.State, p.Handled, p.Resting, p.Fault, p.FaultKey, p.Attempts, p.Since) { Looks = p.Looks }, p.Silo);
     }
 }
 

@@ -53,6 +53,21 @@ public sealed class ReadmeExampleTests
         Assert.True(expected.Length <= MaxLines, $"The example has {expected.Length} lines; the README says {MaxLines}.");
     }
 
+    [Fact]
+    public void the_page_on_testing_shows_its_examples_as_they_are_compiled()
+    {
+        var root = FolderOfTheSolution();
+        string[] files = ["tests/Orleans.EventSourced.IntegrationTests/Docs/TestingExamples.cs", "tests/Orleans.EventSourced.UnitTests/Log/InMemoryEventLogConformance.cs"];
+        var compiled = files.Select(f => string.Join('\n', File.ReadAllLines(Path.Combine(root, f)).Select(l => l.Trim()))).ToList();
+        var page = File.ReadAllText(Path.Combine(root, "docs/testing.md")).Split("```csharp\n").Skip(1).Select(b => b[..b.IndexOf("\n```", StringComparison.Ordinal)]).ToList();
+        Assert.True(page.Count >= 10, $"{page.Count} C# blocks");
+        foreach (var block in page)
+        {
+            var lines = string.Join('\n', block.Split('\n').Select(l => l.Trim()));
+            Assert.True(compiled.Any(c => c.Contains(lines, StringComparison.Ordinal)), $"docs/testing.md shows what is not compiled:\n{block}");
+        }
+    }
+
     private static string FolderOfTheSolution()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);

@@ -1,7 +1,10 @@
+using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Grains;
+using Orleans.EventSourced.Postgres;
+using Orleans.EventSourced.Testing.Clusters;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Grains;
@@ -9,21 +12,20 @@ namespace Orleans.EventSourced.IntegrationTests.Grains;
 /// <summary>Two clusters over one store: every grain is activated twice, and the database is the fence.</summary>
 public sealed class TwoClustersTests(PostgresFixture postgres) : IAsyncLifetime
 {
-    private TestNode _one = null!;
-    private TestNode _two = null!;
+    private EventSourcedTestCluster _one = null!;
+    private EventSourcedTestCluster _two = null!;
 
     public async ValueTask InitializeAsync()
     {
         var database = await postgres.CreateDatabaseAsync();
-        _one = await TestNode.StartPostgresAsync(database);
-        _two = await TestNode.StartPostgresAsync(database);
+        await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = database }, CancellationToken.None);
+        _one = await new EventSourcedTestClusterBuilder().UseEventTypes(TestNode.Types).UseLog(services => services.AddPostgresEventLog(o => o.ConnectionString = database)).StartAsync();
+        _two = await _one.StartTwinAsync();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _one.DisposeAsync();
-        await _two.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _one.DisposeAsync();
+
+    private StreamLoader Loader => _one.Silos[0].Services.GetRequiredService<StreamLoader>();
 
     [Fact]
     public async Task a_balance_is_never_overdrawn_and_no_event_is_written_twice()
@@ -33,7 +35,7 @@ public sealed class TwoClustersTests(PostgresFixture postgres) : IAsyncLifetime
 
         var withdrawn = await Task.WhenAll(Enumerable.Range(0, 200).Select(async i => await (i % 2 == 0 ? _one : _two).Grains.GetGrain<ILedgerGrain>("shared").WithdrawAsync(1)));
 
-        var events = await _one.Loader.ReadAsync(new StreamId("ledger/shared"), StreamVersion.None);
+        var events = await Loader.ReadAsync(new StreamId("ledger/shared"), StreamVersion.None);
         Assert.Equal(withdrawn.Count(w => w), events.Count - 1);
         Assert.True(events.Count - 1 <= 50, $"{events.Count - 1} withdrawals from a balance of 50");
         Assert.Equal(events.Count, events.Select(e => e.Id).Distinct().Count());
@@ -46,7 +48,7 @@ public sealed class TwoClustersTests(PostgresFixture postgres) : IAsyncLifetime
         var twins = Enumerable.Range(0, 60).Select(i => new CommandContext(CommandId.FromText($"twin {i}").Value) { IsNamed = true }).ToList();
         var results = await Task.WhenAll(twins.SelectMany(c => new[] { AddAsync(_one, c), AddAsync(_two, c) }));
 
-        var events = await _one.Loader.ReadAsync(new StreamId("counter/shared"), StreamVersion.None);
+        var events = await Loader.ReadAsync(new StreamId("counter/shared"), StreamVersion.None);
         var accepted = results.OfType<Accepted<CounterEvent>>().ToList();
         Assert.Equal(events.Count, accepted.Count(a => !a.IsRepeated));
         Assert.Equal(accepted.Count, results.Length - results.OfType<Contended<CounterEvent>>().Count());
@@ -57,7 +59,7 @@ public sealed class TwoClustersTests(PostgresFixture postgres) : IAsyncLifetime
         }
     }
 
-    private static async Task<CommandResult<CounterEvent>> AddAsync(TestNode node, CommandContext context)
+    private static async Task<CommandResult<CounterEvent>> AddAsync(EventSourcedTestCluster node, CommandContext context)
     {
         using (CommandContext.Begin(context))
         {
