@@ -14,7 +14,8 @@ internal sealed record FaultRunOptions(int Seed, TimeSpan Length, int Silos, int
 internal sealed class FaultRun(FaultRunOptions options)
 {
     private const int Violated = 3;
-    private static readonly string Program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../src/Fines.Host/bin/Release/net10.0/Fines.Host.dll"));
+    private static readonly string Configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
+    private static readonly string Program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../src/Fines.Host/bin", Configuration, "net10.0/Fines.Host.dll"));
 
     private readonly long _began = TimeProvider.System.GetTimestamp();
 

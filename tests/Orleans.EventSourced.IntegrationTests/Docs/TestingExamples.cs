@@ -1,3 +1,4 @@
+using Npgsql;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Grains;
@@ -154,4 +155,22 @@ public sealed record InterestDue([property: Indexed] DateTimeOffset DueAt) : IVi
     public static string? KeyOf(ViewEvent<BalanceChanged> e) => e.Recorded.Version.Value <= 2 ? e.Recorded.Stream.Key : null;
 
     public static InterestDue? Apply(InterestDue? row, string key, ViewEvent<BalanceChanged> e) => row is null ? new InterestDue(e.Recorded.RecordedAt.AddDays(365)) : null;
+
+    [Fact]
+    public async Task a_connection_cut_behind_the_commit_takes_no_second_effect()
+    {
+        var database = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabaseAsync());
+        await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = database.ConnectionString }, CancellationToken.None);
+        await using var proxy = new FaultProxy(database.Host!, database.Port);
+        (database.Host, database.Port) = ("127.0.0.1", proxy.Port);
+        await using var cluster = await new EventSourcedTestClusterBuilder()
+            .UseEventTypes(Types)
+            .UseLog(services => services.AddPostgresEventLog(o => o.ConnectionString = database.ConnectionString))
+            .StartAsync();
+        var cut = proxy.CutOnce(new ProxyCut(ProxyDirection.ToClient, ProxyEnd.Reset, "CALL\0"u8.ToArray()));
+        await cluster.Scenario<IAccountGrain, BalanceChanged>(cluster.Grains.GetGrain<IAccountGrain>("anna"))
+            .When(account => account.ExecuteAsync(new ChangeBalance(100)))
+            .ThenAsync(new BalanceChanged(100));
+        await cut;
+    }
 }
