@@ -27,11 +27,11 @@ internal static class FineEndpoints
 
     public static void MapFineApi(this IEndpointRouteBuilder app)
     {
-        app.MapOpenApi();
-        app.MapHealthChecks("/alive", new HealthCheckOptions { Predicate = _ => false });
-        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = WriteHealthAsync });
-        var fines = app.MapGroup("/fines").WithTags("Fines");
-        fines.MapPost("", IssueAsync).Produces<CommandAccepted>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(422);
+        app.MapOpenApi().RequireRead(app);
+        app.MapHealthChecks("/alive", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
+        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = WriteHealthAsync }).AllowAnonymous();
+        var fines = app.MapGroup("/fines").WithTags("Fines").RequireRead(app);
+        fines.MapPost("", IssueAsync).RequireAccess(app, ApiDoor.Write).Produces<CommandAccepted>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(422);
         fines.MapGet("{id}", GetAsync).Produces<FineAnswer>().ProducesProblem(404);
         fines.MapGet("{id}/events", GetEventsAsync).Produces<FineEventAnswer[]>().ProducesProblem(404);
         MapCommand<SendFineRequest>(fines, "send", (r, at) => new SendFine(r.OccurredAt ?? at, r.Expense));
@@ -50,7 +50,7 @@ internal static class FineEndpoints
         where TBody : class =>
         fines.MapPost($"{{id}}/{path}", (string id, CommandRequest<TBody> request, HttpContext http, IGrainFactory grains, IEventLog log, TimeProvider time) =>
                 ExecuteAsync(id, command(request.Body, time.GetUtcNow()), request.Context, http, grains, log, created: null))
-            .Produces<CommandAccepted>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(412).ProducesProblem(422);
+            .RequireAccess(fines, ApiDoor.Write).Produces<CommandAccepted>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(412).ProducesProblem(422);
 
     private static Task<IResult> IssueAsync(CommandRequest<IssueFineRequest> request, HttpContext http, IGrainFactory grains, IEventLog log, TimeProvider time)
     {
@@ -159,10 +159,20 @@ internal static class FineEndpoints
 
     private static IResult NotFound(string id) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-fine", $"There is no fine '{id}'.");
 
-    private static Task WriteHealthAsync(HttpContext http, HealthReport report) => http.Response.WriteAsJsonAsync(new
+    /// <summary>Those who may not read are told whether it is well, and nothing of views, errors and positions.</summary>
+    private static async Task WriteHealthAsync(HttpContext http, HealthReport report)
     {
-        status = report.Status.ToString(),
-        checks = report.Entries.ToDictionary(e => e.Key, e => new { status = e.Value.Status.ToString(), e.Value.Description, e.Value.Data }),
-        seconds = report.TotalDuration.TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture),
-    });
+        if (!await ApiAccess.AllowsAsync(http, ApiPolicy.Read))
+        {
+            await http.Response.WriteAsJsonAsync(new { status = report.Status.ToString() });
+            return;
+        }
+
+        await http.Response.WriteAsJsonAsync(new
+        {
+            status = report.Status.ToString(),
+            checks = report.Entries.ToDictionary(e => e.Key, e => new { status = e.Value.Status.ToString(), e.Value.Description, e.Value.Data }),
+            seconds = report.TotalDuration.TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture),
+        });
+    }
 }
