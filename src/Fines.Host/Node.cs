@@ -66,7 +66,9 @@ internal static class Node
         configure?.Invoke(builder);
         var app = builder.Build();
         app.UseExceptionHandler();
-        app.UseStatusCodePages();
+
+        // Also for clients that would rather have something else than JSON: there is nothing else.
+        app.UseStatusCodePages(context => Results.Problem(statusCode: context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
         app.MapFineApi();
         app.MapViews();
         app.MapSessions();

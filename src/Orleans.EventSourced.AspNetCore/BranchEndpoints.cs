@@ -43,7 +43,7 @@ internal static class BranchEndpoints
     private static async Task<IResult> EditAsync(string id, EditBody[] edits, Branches branches) => Results.Ok(BranchAnswer.Of(await branches.Get(id).EditAsync(RequestsOf(edits))));
 
     /// <summary>The reader of JSON lets null be an item of a list.</summary>
-    private static List<BranchEditRequest> RequestsOf(IReadOnlyList<EditBody?> edits) => [.. edits.Select((e, i) => e?.ToRequest() ?? throw new BadCommandException($"edits[{i}]", "It is an edit, not null."))];
+    private static List<BranchEditRequest> RequestsOf(IReadOnlyList<EditBody?> edits) => [.. edits.Select((e, i) => e?.ToRequest($"edits[{i}]") ?? throw new BadCommandException($"edits[{i}]", "It is an edit, not null."))];
 
     private static Task<IResult> ListAsync(string id, string view, HttpContext http)
     {
@@ -81,7 +81,22 @@ internal sealed record NewBranchBody(string Reason, string? Id = null, string? B
 /// <summary>An edit: <c>{"op":"drop","stream":"fine/A1","version":3}</c>, <c>replace</c> and <c>insert</c> with <c>type</c> and <c>data</c> (inserted behind the version), <c>apply</c> with <c>function</c> and <c>parameters</c>.</summary>
 internal sealed record EditBody(string Op, string? Stream = null, int? Version = null, string? Type = null, JsonElement? Data = null, string? Function = null, JsonElement? Parameters = null)
 {
-    public BranchEditRequest ToRequest() => new(Op) { Stream = Stream, Version = Version, Type = Type, Data = Data?.GetRawText(), Function = Function, Parameters = Parameters?.GetRawText() };
+    /// <param name="place">Where it stands in the request.</param>
+    public BranchEditRequest ToRequest(string place) =>
+        new(Op) { Stream = Stream, Version = Version, Type = Type, Data = Text(Data, $"{place}.data"), Function = Function, Parameters = Text(Parameters, $"{place}.parameters") };
+
+    private static string? Text(JsonElement? json, string place)
+    {
+        try
+        {
+            return json?.GetRawText();
+        }
+        catch (InvalidOperationException e)
+        {
+            // The reader of JSON does not look into what it keeps as it is.
+            throw new BadCommandException(place, "It is not all UTF-8.", e);
+        }
+    }
 }
 
 /// <summary>A branch.</summary>

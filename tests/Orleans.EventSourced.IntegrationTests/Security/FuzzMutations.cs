@@ -112,16 +112,19 @@ public sealed class FuzzMutations(Random random)
 
     private byte[] SpoilJson(byte[] body)
     {
-        JsonNode? root;
         try
         {
-            root = JsonNode.Parse(body);
+            return SpoilJson(JsonNode.Parse(body));
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
         {
+            // An earlier fault has left no JSON, or text with half a character, which cannot be written again.
             return SpoilBytes(body);
         }
+    }
 
+    private byte[] SpoilJson(JsonNode? root)
+    {
         // The places are marked by a number that no valid body has, so that what goes there can be text which is no JSON.
         const string Mark = "9182736455463728190";
         var places = new List<JsonNode>();

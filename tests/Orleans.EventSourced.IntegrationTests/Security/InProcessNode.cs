@@ -2,7 +2,6 @@ using System.Net.Http.Headers;
 using Fines.Host;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.IntegrationTests.Servers;
@@ -24,6 +23,8 @@ public sealed class InProcessNode : IAsyncDisposable
     {
     }
 
+    public ErrorLog Errors { get; } = new();
+
     public Uri Address { get; private set; } = null!;
 
     /// <summary>Method and pattern of each endpoint, as <c>GET /fines/{id}</c>.</summary>
@@ -31,7 +32,7 @@ public sealed class InProcessNode : IAsyncDisposable
         .SelectMany(e => (e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"]).Select(m => $"{m} /{e.RoutePattern.RawText!.TrimStart('/').TrimEnd('/')}"))];
 
     /// <summary>Starts it in Production with four principals, or in Development without any.</summary>
-    public static async Task<InProcessNode> StartAsync(bool isDevelopment = false, Action<WebApplicationBuilder>? configure = null)
+    public static async Task<InProcessNode> StartAsync(bool isDevelopment = false, params string[] settings)
     {
         var node = new InProcessNode();
         string[] tokens =
@@ -44,20 +45,13 @@ public sealed class InProcessNode : IAsyncDisposable
         node._app = await Node.StartAsync(
             [
                 $"--environment={(isDevelopment ? "Development" : "Production")}", "--urls=http://127.0.0.1:0", $"--ConnectionStrings:eventlog=Data Source={node._folder.Database}", "--Fines:AddsPenalties=false",
-                $"--Orleans:SiloPort={LoopbackPort.Free()}", $"--Orleans:GatewayPort={LoopbackPort.Free()}", .. isDevelopment ? [] : tokens,
+                $"--Orleans:SiloPort={LoopbackPort.Free()}", $"--Orleans:GatewayPort={LoopbackPort.Free()}", .. isDevelopment ? [] : tokens, .. settings,
             ],
             _ => { },
-            builder =>
-            {
-                builder.Logging.ClearProviders();
-                configure?.Invoke(builder);
-            });
+            builder => builder.Logging.ClearProviders().AddProvider(node.Errors));
         node.Address = new Uri(node._app.Urls.Single());
         return node;
     }
-
-    public T Service<T>()
-        where T : notnull => _app.Services.GetRequiredService<T>();
 
     public HttpClient Client(string? token = null)
     {
