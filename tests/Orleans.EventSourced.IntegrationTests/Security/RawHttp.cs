@@ -39,12 +39,29 @@ public sealed class RawHttp(Uri server) : IDisposable
 {
     private TcpClient? _connection;
     private byte[] _buffer = new byte[64 * 1024];
+    private bool _wasKept;
     private int _start;
     private int _end;
 
-    /// <exception cref="IOException">The connection ended before an answer came.</exception>
+    /// <exception cref="IOException">The connection, a new one, ended before an answer came.</exception>
     public async Task<RawAnswer> SendAsync(RawRequest request, CancellationToken cancellationToken)
     {
+        try
+        {
+            return await SendOnceAsync(request, cancellationToken);
+        }
+        catch (IOException) when (_wasKept)
+        {
+            // A server may close a connection that it kept, after a request whose body it did not want to read.
+            return await SendOnceAsync(request, cancellationToken);
+        }
+    }
+
+    public void Dispose() => Close();
+
+    private async Task<RawAnswer> SendOnceAsync(RawRequest request, CancellationToken cancellationToken)
+    {
+        _wasKept = _connection is not null;
         try
         {
             if (_connection is null)
@@ -78,8 +95,6 @@ public sealed class RawHttp(Uri server) : IDisposable
             throw;
         }
     }
-
-    public void Dispose() => Close();
 
     private async Task<RawAnswer> ReadAsync(NetworkStream stream, CancellationToken cancellationToken)
     {
