@@ -47,12 +47,29 @@ public static class XesReader
         ArgumentNullException.ThrowIfNull(stream);
         using var plain = IsGzip(stream) ? new GZipStream(stream, CompressionMode.Decompress, leaveOpen: true) : stream;
         using var rationed = new RationedStream(plain, MaxNodeBytes);
-        using var xml = XmlReader.Create(rationed, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersInDocument = MaxCharacters, IgnoreWhitespace = true, IgnoreComments = true, CloseInput = false });
+        using var xml = Open(rationed, name);
         var cursor = new Cursor(xml, rationed, name);
         cursor.ToLog();
         while (cursor.NextTrace() is { } trace)
         {
             yield return trace;
+        }
+    }
+
+    /// <summary>The reader of XML looks at the first bytes when it is made.</summary>
+    private static XmlReader Open(RationedStream stream, string name)
+    {
+        try
+        {
+            return XmlReader.Create(stream, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersInDocument = MaxCharacters, IgnoreWhitespace = true, IgnoreComments = true, CloseInput = false });
+        }
+        catch (XmlException e)
+        {
+            throw new XesFormatException(name, e.LineNumber, $"this is no well-formed XML: {e.Message}", e);
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        {
+            throw new XesFormatException(name, 0, $"the compressed file is damaged or cut off: {e.Message}", e);
         }
     }
 

@@ -51,7 +51,7 @@ public sealed class PostgresRoles(PostgresFixture postgres)
             await PostgresLaws.ExecuteAsync(connection, "insert into es_views.checkpoints (view, version, role, edition, slice, slices, log_id, position) values ('v', 1, 'live', 1, 0, 1, gen_random_uuid(), 0) on conflict do nothing");
             await PostgresLaws.ExecuteAsync(connection, "update es_views.checkpoints set position = 5 where position = 0");
             await PostgresLaws.ExecuteAsync(connection, "insert into es.reactions (name, log_id, began, position) values ('r', gen_random_uuid(), 3, 7) on conflict do nothing");
-            Assert.Equal("ES003", (await Assert.ThrowsAsync<PostgresException>(() => PostgresLaws.ExecuteAsync(connection, change))).SqlState);
+            Assert.Equal("ES004", (await Assert.ThrowsAsync<PostgresException>(() => PostgresLaws.ExecuteAsync(connection, change))).SqlState);
         }
     }
 
