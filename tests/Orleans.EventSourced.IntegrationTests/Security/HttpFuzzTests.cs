@@ -23,7 +23,7 @@ public sealed class HttpFuzzTests(ITestOutputHelper output)
     public async Task no_input_to_any_endpoint_gets_an_error_of_the_program_or_no_answer()
     {
         var seed = Setting("SEED", Random.Shared.Next());
-        var inputs = Setting("INPUTS", 1_000);
+        var inputs = Setting("INPUTS", 500);
         output.WriteLine($"EVENTSOURCED_FUZZ_SEED={seed} EVENTSOURCED_FUZZ_INPUTS={inputs}");
         await using var node = await InProcessNode.StartAsync(settings: "--History:MaxKeptViews=1000");
         await PrepareAsync(node);
