@@ -1,8 +1,11 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.OpenApi;
 using Orleans.EventSourced.AspNetCore;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.History;
@@ -27,11 +30,12 @@ internal static class FineEndpoints
 
     public static void MapFineApi(this IEndpointRouteBuilder app)
     {
-        app.MapOpenApi();
-        app.MapHealthChecks("/alive", new HealthCheckOptions { Predicate = _ => false });
-        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = WriteHealthAsync });
-        var fines = app.MapGroup("/fines").WithTags("Fines");
-        fines.MapPost("", IssueAsync).Produces<CommandAccepted>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(422);
+        var document = new Lazy<Task<byte[]>>(() => DescribeAsync(app.ServiceProvider));
+        app.MapGet("/openapi/v1.json", async () => Results.Bytes(await document.Value, "application/json")).ExcludeFromDescription().RequireRead(app);
+        app.MapHealthChecks("/alive", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
+        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = WriteHealthAsync }).AllowAnonymous();
+        var fines = app.MapGroup("/fines").WithTags("Fines").RequireRead(app);
+        fines.MapPost("", IssueAsync).RequireAccess(app, ApiDoor.Write).Produces<CommandAccepted>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(422);
         fines.MapGet("{id}", GetAsync).Produces<FineAnswer>().ProducesProblem(404);
         fines.MapGet("{id}/events", GetEventsAsync).Produces<FineEventAnswer[]>().ProducesProblem(404);
         MapCommand<SendFineRequest>(fines, "send", (r, at) => new SendFine(r.OccurredAt ?? at, r.Expense));
@@ -50,7 +54,7 @@ internal static class FineEndpoints
         where TBody : class =>
         fines.MapPost($"{{id}}/{path}", (string id, CommandRequest<TBody> request, HttpContext http, IGrainFactory grains, IEventLog log, TimeProvider time) =>
                 ExecuteAsync(id, command(request.Body, time.GetUtcNow()), request.Context, http, grains, log, created: null))
-            .Produces<CommandAccepted>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(412).ProducesProblem(422);
+            .RequireAccess(fines, ApiDoor.Write).Produces<CommandAccepted>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(412).ProducesProblem(422);
 
     private static Task<IResult> IssueAsync(CommandRequest<IssueFineRequest> request, HttpContext http, IGrainFactory grains, IEventLog log, TimeProvider time)
     {
@@ -159,10 +163,27 @@ internal static class FineEndpoints
 
     private static IResult NotFound(string id) => CommandAnswer.Problem(StatusCodes.Status404NotFound, "no-such-fine", $"There is no fine '{id}'.");
 
-    private static Task WriteHealthAsync(HttpContext http, HealthReport report) => http.Response.WriteAsJsonAsync(new
+    /// <summary>Made once: it takes as long as hundreds of reads.</summary>
+    private static async Task<byte[]> DescribeAsync(IServiceProvider services)
     {
-        status = report.Status.ToString(),
-        checks = report.Entries.ToDictionary(e => e.Key, e => new { status = e.Value.Status.ToString(), e.Value.Description, e.Value.Data }),
-        seconds = report.TotalDuration.TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture),
-    });
+        var description = await services.GetRequiredKeyedService<IOpenApiDocumentProvider>("v1").GetOpenApiDocumentAsync();
+        return Encoding.UTF8.GetBytes(await description.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1));
+    }
+
+    /// <summary>Those who may not read are told whether it is well, and nothing of views, errors and positions.</summary>
+    private static async Task WriteHealthAsync(HttpContext http, HealthReport report)
+    {
+        if (!await ApiAccess.AllowsAsync(http, ApiPolicy.Read))
+        {
+            await http.Response.WriteAsJsonAsync(new { status = report.Status.ToString() });
+            return;
+        }
+
+        await http.Response.WriteAsJsonAsync(new
+        {
+            status = report.Status.ToString(),
+            checks = report.Entries.ToDictionary(e => e.Key, e => new { status = e.Value.Status.ToString(), e.Value.Description, e.Value.Data }),
+            seconds = report.TotalDuration.TotalSeconds.ToString("0.000", CultureInfo.InvariantCulture),
+        });
+    }
 }

@@ -20,6 +20,27 @@ internal static class Node
     /// <summary>Runs the node until it is told to stop.</summary>
     public static async Task<int> ServeAsync(string[] args)
     {
+        try
+        {
+            await using var app = await StartAsync(args, Console.WriteLine);
+            await app.WaitForShutdownAsync();
+            return 0;
+        }
+        catch (LogException e)
+        {
+            return await Verbs.FailAsync($"The event log cannot be used: {e.Message}", Failed);
+        }
+        catch (ApiClosedException e)
+        {
+            return await Verbs.FailAsync($"The API cannot be opened: {e.Message}", Failed);
+        }
+    }
+
+    /// <summary>Starts a node, and says what it is.</summary>
+    /// <exception cref="LogException">The store cannot be used.</exception>
+    /// <exception cref="ApiClosedException">Nobody may use the API.</exception>
+    public static async Task<WebApplication> StartAsync(string[] args, Action<string> say, Action<WebApplicationBuilder>? configure = null)
+    {
         var builder = WebApplication.CreateBuilder([WatchNothing, .. args]);
         if (builder.Configuration["urls"] is null)
         {
@@ -27,19 +48,9 @@ internal static class Node
         }
 
         var cluster = ClusterSettings.From(builder.Configuration);
-        Store store;
-        string description;
-        try
-        {
-            store = Store.From(builder.Configuration);
-            description = await store.PrepareAsync(cluster, CancellationToken.None);
-        }
-        catch (LogException e)
-        {
-            await Console.Error.WriteLineAsync($"The event log cannot be used: {e.Message}");
-            return Failed;
-        }
-
+        var store = Store.From(builder.Configuration);
+        var access = builder.AddDoor();
+        var description = await store.PrepareAsync(cluster, CancellationToken.None);
         builder.Logging.AddFilter("Orleans", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning).AddFilter("Polly", LogLevel.Warning);
         builder.UseOrleans(silo =>
         {
@@ -52,19 +63,31 @@ internal static class Node
         });
         builder.Services.Configure<HistoryOptions>(builder.Configuration.GetSection("History"));
         builder.Services.AddFineApi();
-        await using var app = builder.Build();
+        configure?.Invoke(builder);
+        var app = builder.Build();
         app.UseExceptionHandler();
-        app.UseStatusCodePages();
+
+        // Also for clients that would rather have something else than JSON: there is nothing else.
+        app.UseStatusCodePages(context => Results.Problem(statusCode: context.HttpContext.Response.StatusCode).ExecuteAsync(context.HttpContext));
         app.MapFineApi();
         app.MapViews();
         app.MapSessions();
         app.MapHistory();
-        await app.StartAsync();
-        Console.WriteLine($"Store: {description}");
-        Console.WriteLine($"Silo: {cluster.AdvertisedAddress}:{cluster.SiloPort}, cluster {cluster.ClusterId}");
-        Console.WriteLine($"Listening on {string.Join(", ", app.Urls)}");
-        await app.WaitForShutdownAsync();
-        return 0;
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
+        say($"Store: {description}");
+        say($"Silo: {cluster.AdvertisedAddress}:{cluster.SiloPort}, cluster {cluster.ClusterId}");
+        say($"Access: {access}");
+        say($"Listening on {string.Join(", ", app.Urls)}");
+        return app;
     }
 
     /// <summary>The silo of a node, of an import and of the tests: one composition for all.</summary>
@@ -93,6 +116,7 @@ internal static class Node
     private static void AddFineApi(this IServiceCollection services)
     {
         services.AddProblemDetails();
+        services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.AddExceptionHandler<LogExceptionHandler>();
         services.AddOpenApi();
         services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<ViewsHealthCheck>("views").AddCheck<ReactionsHealthCheck>("reactions");

@@ -14,6 +14,11 @@ public static class XesReader
     private const int MaxAttributesPerEvent = 100;
     private const int MaxText = 10_000;
     private const int MaxShown = 80;
+    private const int MaxDepth = 100;
+    private const long MaxCharacters = 64L * 1024 * 1024 * 1024;
+
+    /// <summary>Of one element with its attributes, text or comment: as much of it as that may be in memory.</summary>
+    private const int MaxNodeBytes = 4 * 1024 * 1024;
 
     /// <summary>A date of XES is an <c>xs:dateTime</c>, with a fraction of a second or none. One without an offset is taken as UTC.</summary>
     private const string DateFormat = "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK";
@@ -41,13 +46,30 @@ public static class XesReader
     {
         ArgumentNullException.ThrowIfNull(stream);
         using var plain = IsGzip(stream) ? new GZipStream(stream, CompressionMode.Decompress, leaveOpen: true) : stream;
-        using var buffered = new BufferedStream(plain, 1 << 16);
-        using var xml = XmlReader.Create(buffered, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, IgnoreWhitespace = true, IgnoreComments = true, CloseInput = false });
-        var cursor = new Cursor(xml, name);
+        using var rationed = new RationedStream(plain, MaxNodeBytes);
+        using var xml = Open(rationed, name);
+        var cursor = new Cursor(xml, rationed, name);
         cursor.ToLog();
         while (cursor.NextTrace() is { } trace)
         {
             yield return trace;
+        }
+    }
+
+    /// <summary>The reader of XML looks at the first bytes when it is made.</summary>
+    private static XmlReader Open(RationedStream stream, string name)
+    {
+        try
+        {
+            return XmlReader.Create(stream, new XmlReaderSettings { DtdProcessing = DtdProcessing.Prohibit, XmlResolver = null, MaxCharactersInDocument = MaxCharacters, IgnoreWhitespace = true, IgnoreComments = true, CloseInput = false });
+        }
+        catch (XmlException e)
+        {
+            throw new XesFormatException(name, e.LineNumber, $"this is no well-formed XML: {e.Message}", e);
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
+        {
+            throw new XesFormatException(name, 0, $"the compressed file is damaged or cut off: {e.Message}", e);
         }
     }
 
@@ -61,7 +83,7 @@ public static class XesReader
     }
 
     /// <summary>A place in the document. Every fault of the XML or of the compression becomes one with file and line.</summary>
-    private sealed class Cursor(XmlReader xml, string file)
+    private sealed class Cursor(XmlReader xml, RationedStream ration, string file)
     {
         private readonly Dictionary<string, string> _attributes = new(StringComparer.Ordinal);
 
@@ -214,7 +236,12 @@ public static class XesReader
         {
             try
             {
-                return xml.Read();
+                ration.Renew();
+                return xml.Read() && (xml.Depth <= MaxDepth ? true : throw Fault($"elements are nested more than {MaxDepth} deep."));
+            }
+            catch (RationException e)
+            {
+                throw new XesFormatException(file, Line, $"an element here has more than {MaxNodeBytes} bytes.", e);
             }
             catch (XmlException e)
             {

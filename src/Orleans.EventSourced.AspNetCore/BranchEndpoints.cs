@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.History;
@@ -14,14 +15,17 @@ namespace Orleans.EventSourced.AspNetCore;
 /// </summary>
 internal static class BranchEndpoints
 {
+    /// <summary>What a branch's edits may come to, with all their data.</summary>
+    private static readonly RequestSizeLimitAttribute Limit = new(1024 * 1024);
+
     public static void Map(RouteGroupBuilder group)
     {
         group.MapGet("what-ifs", (Branches branches) => new CatalogAnswer([.. branches.Catalog.Functions.Select(f => new NamedAnswer(f.Name, f.Description))], [.. branches.Catalog.Rules.Select(r => new NamedAnswer(r.Name, r.Description))]));
         group.MapGet("branches", async (Branches branches) => (await branches.ListAsync()).Select(BranchAnswer.Of));
-        group.MapPost("branches", CreateAsync).Produces<BranchAnswer>(201).ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
+        group.MapPost("branches", CreateAsync).Produces<BranchAnswer>(201).ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).WithMetadata(Limit).RequireOperate(group);
         group.MapGet("branches/{id}", async (string id, Branches branches) => BranchAnswer.Of(await branches.Get(id).DescribeAsync())).Produces<BranchAnswer>().ProducesProblem(404);
-        group.MapPost("branches/{id}/edits", EditAsync).Produces<BranchAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422);
-        group.MapDelete("branches/{id}", async (string id, Branches branches) => await branches.Get(id).DropAsync() ? Results.NoContent() : NoSuchBranch(id)).Produces(204).ProducesProblem(404);
+        group.MapPost("branches/{id}/edits", EditAsync).Produces<BranchAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).WithMetadata(Limit).RequireOperate(group);
+        group.MapDelete("branches/{id}", async (string id, Branches branches) => await branches.Get(id).DropAsync() ? Results.NoContent() : NoSuchBranch(id)).Produces(204).ProducesProblem(400).ProducesProblem(404).RequireOperate(group);
         group.MapGet("branches/{id}/state/{type}/{**key}", async (string id, string type, string key, Branches branches) => BranchStateAnswer.Of(await branches.Get(id).GetStateAsync($"{type}/{key}"))).Produces<BranchStateAnswer>().ProducesProblem(404).ProducesProblem(422);
         group.MapGet("branches/{id}/views/{view}", ListAsync).Produces<ViewPageAnswer>().Produces<OperationAnswer>(202).ProducesProblem(400).ProducesProblem(404).ProducesProblem(422);
         group.MapGet("branches/{id}/views/{view}/{**key}", GetAsync).Produces<ViewRowAnswer>().Produces<OperationAnswer>(202).ProducesProblem(404).ProducesProblem(422);
@@ -31,7 +35,7 @@ internal static class BranchEndpoints
     private static async Task<IResult> CreateAsync(NewBranchBody body, HttpContext http, Branches branches)
     {
         var life = body.Minutes is { } minutes ? minutes is >= 0.01 and <= 1_000_000 ? TimeSpan.FromMinutes(minutes) : throw new BadCommandException("minutes", "It is 0.01 to 1,000,000.") : (TimeSpan?)null;
-        var request = new BranchRequest(body.Base, RequestsOf(body.Edits ?? []), body.Rules ?? [], body.Reason, http.User.Identity?.Name, life);
+        var request = new BranchRequest(body.Base, RequestsOf(body.Edits ?? []), body.Rules ?? [], body.Reason, ApiAccess.ActorOf(http), life);
         var made = await branches.CreateAsync(body.Id, request);
         return Results.Created($"{http.Request.PathBase}{http.Request.Path}/{made.Id}", BranchAnswer.Of(made));
     }
@@ -39,7 +43,7 @@ internal static class BranchEndpoints
     private static async Task<IResult> EditAsync(string id, EditBody[] edits, Branches branches) => Results.Ok(BranchAnswer.Of(await branches.Get(id).EditAsync(RequestsOf(edits))));
 
     /// <summary>The reader of JSON lets null be an item of a list.</summary>
-    private static List<BranchEditRequest> RequestsOf(IReadOnlyList<EditBody?> edits) => [.. edits.Select((e, i) => e?.ToRequest() ?? throw new BadCommandException($"edits[{i}]", "It is an edit, not null."))];
+    private static List<BranchEditRequest> RequestsOf(IReadOnlyList<EditBody?> edits) => [.. edits.Select((e, i) => e?.ToRequest($"edits[{i}]") ?? throw new BadCommandException($"edits[{i}]", "It is an edit, not null."))];
 
     private static Task<IResult> ListAsync(string id, string view, HttpContext http)
     {
@@ -77,7 +81,22 @@ internal sealed record NewBranchBody(string Reason, string? Id = null, string? B
 /// <summary>An edit: <c>{"op":"drop","stream":"fine/A1","version":3}</c>, <c>replace</c> and <c>insert</c> with <c>type</c> and <c>data</c> (inserted behind the version), <c>apply</c> with <c>function</c> and <c>parameters</c>.</summary>
 internal sealed record EditBody(string Op, string? Stream = null, int? Version = null, string? Type = null, JsonElement? Data = null, string? Function = null, JsonElement? Parameters = null)
 {
-    public BranchEditRequest ToRequest() => new(Op) { Stream = Stream, Version = Version, Type = Type, Data = Data?.GetRawText(), Function = Function, Parameters = Parameters?.GetRawText() };
+    /// <param name="place">Where it stands in the request.</param>
+    public BranchEditRequest ToRequest(string place) =>
+        new(Op) { Stream = Stream, Version = Version, Type = Type, Data = Text(Data, $"{place}.data"), Function = Function, Parameters = Text(Parameters, $"{place}.parameters") };
+
+    private static string? Text(JsonElement? json, string place)
+    {
+        try
+        {
+            return json?.GetRawText();
+        }
+        catch (InvalidOperationException e)
+        {
+            // The reader of JSON does not look into what it keeps as it is.
+            throw new BadCommandException(place, "It is not all UTF-8.", e);
+        }
+    }
 }
 
 /// <summary>A branch.</summary>

@@ -1,6 +1,5 @@
 using System.Net.Mime;
 using System.Reflection;
-using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -66,7 +65,7 @@ public sealed record CommandRequest<TBody>(TBody Body, CommandContext Context) :
             IsNamed = key is not null,
             Correlation = Header(http, "X-Correlation-Id"),
             Reason = Header(http, "X-Reason"),
-            Actor = http.User.Identity is { IsAuthenticated: true } ? http.User.FindFirstValue(ClaimTypes.NameIdentifier) ?? http.User.Identity.Name : null,
+            Actor = ApiAccess.ActorOf(http),
             Origin = "http",
             RequestHash = key is null ? null : Hash(http.Request, body),
             ExpectedVersion = IfMatch(http),

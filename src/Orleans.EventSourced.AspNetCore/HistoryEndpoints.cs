@@ -19,11 +19,12 @@ public static class HistoryEndpoints
     private const string Operation = "es-operation";
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Maps them under <paramref name="prefix"/>.</summary>
+    /// <summary>Maps them under <paramref name="prefix"/>, for callers who pass <see cref="ApiPolicy.Read"/>; those that change something also need <see cref="ApiPolicy.Operate"/>, and the header <see cref="ApiAccess.OperateHeader"/>.</summary>
+    /// <exception cref="InvalidOperationException">Nothing says who may, outside Development.</exception>
     public static RouteGroupBuilder MapHistory(this IEndpointRouteBuilder routes, string prefix = "/_es")
     {
         ArgumentNullException.ThrowIfNull(routes);
-        var group = routes.MapGroup(prefix).WithTags("History");
+        var group = routes.MapGroup(prefix).WithTags("History").RequireRead(routes);
         group.MapGet("state/{type}/{**key}", (string type, string key, HttpContext http) => ReadAsync(http, "state", type, key, null, Query(http, "at"))).Produces<EntityState>().Produces<OperationAnswer>(202).ProducesProblem(400).ProducesProblem(404).ProducesProblem(422);
         group.MapGet("diff/{type}/{**key}", (string type, string key, HttpContext http) => ReadAsync(http, "diff", type, key, Query(http, "from") ?? "v0", Query(http, "to"))).Produces<EntityDifference>().Produces<OperationAnswer>(202).ProducesProblem(400).ProducesProblem(404).ProducesProblem(422);
         group.MapGet("blame/{type}/{**key}", (string type, string key, HttpContext http) => ReadAsync(http, "blame", type, key, null, Query(http, "at"))).Produces<BlamedField[]>().Produces<OperationAnswer>(202).ProducesProblem(400).ProducesProblem(404).ProducesProblem(422);

@@ -23,10 +23,11 @@ public static class SessionEndpoints
     private const string Prefix = "/sessions";
     private const int MaxLimit = 1_000;
 
-    /// <summary>Maps the reads of sessions, under <c>/sessions</c>.</summary>
+    /// <summary>Maps the reads of sessions, under <c>/sessions</c>, for callers who pass <see cref="ApiPolicy.Read"/>.</summary>
+    /// <exception cref="InvalidOperationException">Nothing says who may, outside Development.</exception>
     public static RouteGroupBuilder MapSessions(this IEndpointRouteBuilder routes)
     {
-        var group = routes.MapGroup(Prefix).WithTags("Sessions");
+        var group = routes.MapGroup(Prefix).WithTags("Sessions").RequireRead(routes);
         group.MapGet("{session}/mutations", ListAsync).Produces<MutationPageAnswer>().ProducesProblem(400);
         group.MapGet("{session}/changes", SessionFeed.Watch).Produces(200, contentType: "text/event-stream").ProducesProblem(400).ProducesProblem(503);
         group.MapGet("{session}/mutations/{mutation:guid}", GetAsync).Produces<MutationStatusAnswer>().ProducesProblem(400).ProducesProblem(404);

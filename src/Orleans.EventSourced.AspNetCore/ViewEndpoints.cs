@@ -28,10 +28,11 @@ public static class ViewEndpoints
     private const string EventStream = "text/event-stream";
     private static readonly HashSet<string> Taken = ["after", "wait", "session", "since", "limit", "cursor", "sort", "asOf", "at"];
 
-    /// <summary>Maps the two kinds of reads under <paramref name="prefix"/>, for all views of the program.</summary>
+    /// <summary>Maps the two kinds of reads under <paramref name="prefix"/>, for all views of the program and callers who pass <see cref="ApiPolicy.Read"/>.</summary>
+    /// <exception cref="InvalidOperationException">Nothing says who may, outside Development.</exception>
     public static RouteGroupBuilder MapViews(this IEndpointRouteBuilder routes, string prefix = "/views")
     {
-        var group = routes.MapGroup(prefix).WithTags("Views");
+        var group = routes.MapGroup(prefix).WithTags("Views").RequireRead(routes);
         group.MapGet("{name}", ListAsync).AddEndpointFilter(RefuseUnknownAsync).Produces<ViewPageAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
         group.MapGet("{name}/{**key}", GetAsync).AddEndpointFilter(RefuseUnknownAsync).Produces<ViewRowAnswer>().Produces(304).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
         return group;

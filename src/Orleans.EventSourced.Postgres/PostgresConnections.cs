@@ -10,7 +10,9 @@ namespace Orleans.EventSourced.Postgres;
 /// </summary>
 internal static class PostgresConnections
 {
-    public static NpgsqlDataSource Create(PostgresOptions options)
+    /// <param name="options">Where the log is.</param>
+    /// <param name="forHistory">For questions to the past, which have a pool of their own.</param>
+    public static NpgsqlDataSource Create(PostgresOptions options, bool forHistory = false)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(options.ConnectionString);
         var given = new NpgsqlConnectionStringBuilder(options.ConnectionString);
@@ -19,6 +21,7 @@ internal static class PostgresConnections
             "-c role=es_writer",
             "-c synchronous_commit=on",
             @"-c default_transaction_isolation=read\ committed",
+            "-c search_path=pg_catalog,pg_temp",
             "-c jit=off",
             "-c max_parallel_workers_per_gather=0",
             "-c enable_seqscan=off",
@@ -30,7 +33,7 @@ internal static class PostgresConnections
             Options = string.IsNullOrEmpty(given.Options) ? settings : given.Options + " " + settings,
             Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds),
             CommandTimeout = (int)Math.Ceiling(options.CommandTimeout.TotalSeconds) + 1,
-            MaxPoolSize = options.MaxConnections,
+            MaxPoolSize = forHistory ? options.MaxHistoryConnections : options.MaxConnections,
             MaxAutoPrepare = 32,
             AutoPrepareMinUsages = 2,
             NoResetOnClose = true,

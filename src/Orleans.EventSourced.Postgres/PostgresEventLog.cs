@@ -15,9 +15,14 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
 
     /// <param name="options">Where the log is. Its schema is there already: see <see cref="PostgresSchema"/>.</param>
     public PostgresEventLog(PostgresOptions options)
+        : this(options, forHistory: false)
+    {
+    }
+
+    internal PostgresEventLog(PostgresOptions options, bool forHistory)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _source = PostgresConnections.Create(options);
+        _source = PostgresConnections.Create(options, forHistory);
     }
 
     /// <inheritdoc/>

@@ -10,6 +10,8 @@ namespace Orleans.EventSourced.Postgres;
 /// <summary>Registers the log in PostgreSQL.</summary>
 public static class PostgresHosting
 {
+    private const string History = "history";
+
     /// <summary>
     /// Adds the log, what checks it, the snapshots, the views and the checkpoints of reactions. The schema is not touched: call <see cref="PostgresSchema.MigrateAsync"/> and <see cref="PostgresSchema.CheckAsync"/> before the silo starts.
     /// </summary>
@@ -22,6 +24,8 @@ public static class PostgresHosting
         services.AddOptions<PostgresOptions>().Configure(configure).ValidateOnStart();
         services.AddSingleton<IValidateOptions<PostgresOptions>, PostgresOptions.Validator>();
         services.AddSingleton<IEventLog>(provider => new PostgresEventLog(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
+        services.AddKeyedSingleton(History, (provider, _) => new PostgresEventLog(provider.GetRequiredService<IOptions<PostgresOptions>>().Value, forHistory: true));
+        services.AddSingleton(provider => new HistoryLog(provider.GetRequiredKeyedService<PostgresEventLog>(History)));
         services.AddSingleton<ILogInspector>(provider => new PostgresLogInspector(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddSingleton<ISnapshotStore>(provider => new PostgresSnapshotStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddSingleton<IViewStore>(provider => new PostgresViewStore(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));

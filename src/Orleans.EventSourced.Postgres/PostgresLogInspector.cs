@@ -21,7 +21,7 @@ public sealed class PostgresLogInspector : ILogInspector, IAsyncDisposable
     public PostgresLogInspector(PostgresOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _source = PostgresConnections.Create(options);
+        _source = PostgresConnections.Create(options, forHistory: true);
     }
 
     /// <inheritdoc/>

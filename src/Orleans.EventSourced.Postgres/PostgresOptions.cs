@@ -14,6 +14,9 @@ public sealed class PostgresOptions
     /// <summary>The most connections of the log. 2 to 1,000; default 20.</summary>
     public int MaxConnections { get; set; } = 20;
 
+    /// <summary>The most connections of questions to the past: time travel, views of the past, branches, traces, verification. They have no others, and leave those of the log to appends and grains. 1 to 100; default 4.</summary>
+    public int MaxHistoryConnections { get; set; } = 4;
+
     /// <summary>How long a connection may take. 1 s to 60 s; default 5 s.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -39,6 +42,7 @@ public sealed class PostgresOptions
             }
 
             Range(nameof(MaxConnections), options.MaxConnections, 2, 1_000);
+            Range(nameof(MaxHistoryConnections), options.MaxHistoryConnections, 1, 100);
             Range(nameof(ConnectTimeout) + " in s", options.ConnectTimeout.TotalSeconds, 1, 60);
             Range(nameof(CommandTimeout) + " in s", options.CommandTimeout.TotalSeconds, 1, 600);
             Range(nameof(LockTimeout) + " in s", options.LockTimeout.TotalSeconds, 0.1, 60);

@@ -36,7 +36,12 @@ internal sealed class ViewSql<TRow>
             """;
         CreateIndexes = string.Join('\n', _columns.Where(c => c.IsIndexed).Select(c => $"create index on {name} (\"{c.Name}\", key);").Prepend($"create index on {name} (position);"));
         ReadRows = $"select key, {string.Join(", ", names)} from {name} where key = any ($1)";
-        CreatePlainName = $"create or replace view {PostgresViewStore.Schema}.\"{View.Name}\" as select * from {name}";
+        CreatePlainName = $"""
+            create or replace view {PostgresViewStore.Schema}."{View.Name}" as select * from {name};
+            do $$ begin
+              if exists (select from pg_catalog.pg_roles where rolname = 'es_reader') then grant select on {PostgresViewStore.Schema}."{View.Name}" to es_reader; end if;
+            end $$
+            """;
 
         // In the list of a select unnest goes through all arrays in step, without a table of its own for each column, which a from clause makes: it takes half the server's time.
         Upsert = $"""

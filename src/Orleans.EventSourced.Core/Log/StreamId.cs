@@ -7,7 +7,7 @@ namespace Orleans.EventSourced.Core.Log;
 /// </summary>
 /// <remarks>
 /// The type is 1 to 128 characters of <c>a-z A-Z 0-9 . _ - `</c>; the key is 1 to 512 bytes of UTF-8 without NUL
-/// and without lone surrogates. Names are compared ordinally and never change, because streams outlive the names of classes.
+/// and without lone surrogates, and not of white space alone, which names no grain. Names are compared ordinally and never change, because streams outlive the names of classes.
 /// </remarks>
 public readonly record struct StreamId
 {
@@ -84,6 +84,11 @@ public readonly record struct StreamId
         if (value.AsSpan(slash + 1).Contains('\0'))
         {
             throw new ArgumentException($"The key of a stream of type '{value[..slash]}' holds a NUL character.", nameof(value));
+        }
+
+        if (value.AsSpan(slash + 1).IsWhiteSpace())
+        {
+            throw new ArgumentException($"The key of a stream of type '{value[..slash]}' is white space alone.", nameof(value));
         }
     }
 

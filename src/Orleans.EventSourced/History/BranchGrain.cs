@@ -106,7 +106,7 @@ internal sealed record BranchOutcome([property: Id(0)] string Kind, [property: I
 /// <summary>Reentrant: what is long runs beside it on the history thread.</summary>
 [GrainType("es-branch"), PreferLocalPlacement, Reentrant]
 internal sealed class BranchGrain(
-    RegisteredViews views, Entities entities, BranchCatalog catalog, PastViews past, IEventLog log, JsonEventCodec codec, HistoryThread thread, HistoryOptions options, TimeProvider time, IGrainFactory grains) : Grain, IBranchGrain, IBranchLogGrain
+    RegisteredViews views, Entities entities, BranchCatalog catalog, PastViews past, HistoryLog history, JsonEventCodec codec, HistoryThread thread, HistoryOptions options, TimeProvider time, IGrainFactory grains) : Grain, IBranchGrain, IBranchLogGrain
 {
     private const int MaxViews = 4;
     private const int PageEvents = 1_000;
@@ -196,7 +196,7 @@ internal sealed class BranchGrain(
     {
         var (branch, id) = (There(), StreamOf(stream));
         var fold = entities.Find(id.Type);
-        var (trunkVersion, _, trunk) = await FoldAsync(fold, new Branch(branch.Definition with { Edits = [], Rules = [] }, catalog, log, codec, options, thread), id);
+        var (trunkVersion, _, trunk) = await FoldAsync(fold, new Branch(branch.Definition with { Edits = [], Rules = [] }, catalog, history.Log, codec, options, thread), id);
         var (version, position, state) = await FoldAsync(branch.FoldOf(fold), branch, id);
         if (version == 0 && trunkVersion == 0)
         {
@@ -296,7 +296,7 @@ internal sealed class BranchGrain(
     }
 
     private Branch Make(BranchRequest request, LogPosition at) =>
-        new(new BranchDefinition(Id, at, [.. request.Edits.Select(e => e.ToEdit())], request.Rules, request.Reason, request.Actor), catalog, log, codec, options, thread);
+        new(new BranchDefinition(Id, at, [.. request.Edits.Select(e => e.ToEdit())], request.Rules, request.Reason, request.Actor), catalog, history.Log, codec, options, thread);
 
     private void RefuseLive(Branch branch)
     {

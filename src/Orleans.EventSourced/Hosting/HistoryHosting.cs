@@ -62,11 +62,12 @@ public static class HistoryHosting
         services.TryAddSingleton(provider => provider.GetRequiredService<IOptions<HistoryOptions>>().Value);
         services.TryAddSingleton<HistoryThread>();
         services.TryAddSingleton<Entities>();
+        services.TryAddSingleton(provider => new HistoryLog(provider.GetRequiredService<IEventLog>()));
         services.TryAddSingleton(provider => new TimeTravel(
-            provider.GetRequiredService<IEventLog>(), provider.GetService<ISnapshotStore>(), provider.GetRequiredService<JsonEventCodec>(), provider.GetRequiredService<HistoryOptions>()));
+            provider.GetRequiredService<HistoryLog>().Log, provider.GetService<ISnapshotStore>(), provider.GetRequiredService<JsonEventCodec>(), provider.GetRequiredService<HistoryOptions>()));
         services.TryAddSingleton(provider => new EventHistory(provider.GetRequiredService<TimeTravel>(), provider.GetRequiredService<Entities>()));
         services.TryAddSingleton(provider => new PastViews(
-            provider.GetRequiredService<IEventLog>(), provider.GetRequiredService<JsonEventCodec>(), provider.GetRequiredService<HistoryOptions>(), provider.GetRequiredService<HistoryThread>()));
+            provider.GetRequiredService<HistoryLog>().Log, provider.GetRequiredService<JsonEventCodec>(), provider.GetRequiredService<HistoryOptions>(), provider.GetRequiredService<HistoryThread>()));
         services.TryAddSingleton<KeptViews>();
         services.TryAddSingleton(provider => new BranchCatalog(provider.GetServices<WhatIf>(), provider.GetServices<BranchRule>()));
         services.TryAddSingleton(provider => new Branches(provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<BranchCatalog>()));

@@ -22,7 +22,7 @@ public static class TraceHosting
         services.AddOptions<TraceOptions>().Configure(configure ?? (_ => { })).ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<TraceOptions>, TraceOptions.Validator>());
         services.TryAddSingleton(provider => new Traces(
-            provider.GetRequiredService<IViewStore>().Reader<TraceRow>(), provider.GetRequiredService<IEventLog>(), provider.GetRequiredService<IOptions<TraceOptions>>().Value));
+            provider.GetRequiredService<IViewStore>().Reader<TraceRow>(), provider.GetRequiredService<HistoryLog>().Log, provider.GetRequiredService<IOptions<TraceOptions>>().Value));
         return silo.AddView(Projection.Of<TraceRow, RecordedEvent>(), slices);
     }
 }

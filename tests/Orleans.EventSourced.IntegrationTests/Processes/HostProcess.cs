@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Orleans.EventSourced.AspNetCore;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.IntegrationTests.Servers;
 
@@ -20,6 +21,7 @@ public sealed class HostProcess : IAsyncDisposable
     {
         _process = process;
         Http = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(40) };
+        Http.DefaultRequestHeaders.Add(ApiAccess.OperateHeader, "1");
         process.OutputDataReceived += (_, line) => Add(_output, line.Data);
         process.ErrorDataReceived += (_, line) => Add(_errors, line.Data);
         process.BeginOutputReadLine();
@@ -140,6 +142,7 @@ public sealed class HostProcess : IAsyncDisposable
     {
         var start = new ProcessStartInfo("dotnet") { WorkingDirectory = folder.Path, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.ArgumentList.Add(program);
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Development";
         foreach (var argument in arguments)
         {
             if (argument.Split('=') is [var name, var value] && name.Contains("__", StringComparison.Ordinal))

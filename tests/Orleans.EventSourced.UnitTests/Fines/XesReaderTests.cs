@@ -38,6 +38,14 @@ public sealed class XesReaderTests
         Assert.Throws<XesFormatException>(() => XesReader.Read(cut, "cut.xes.gz").ToList());
     }
 
+    [Fact]
+    public void a_compressed_file_that_is_damaged_from_its_first_byte_on_is_named()
+    {
+        // An unknown method of compression, where another damage is found later.
+        byte[] damaged = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
+        Assert.Contains("compressed file is damaged", Assert.Throws<XesFormatException>(() => XesReader.Read(new MemoryStream(damaged), "damaged.xes.gz").ToList()).Reason, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("hello", 1, "no well-formed XML")]
     [InlineData("", 0, "Root element is missing")]
