@@ -270,7 +270,7 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
     private async Task BranchAsync()
     {
         var (branch, fine, node) = ($"b{number}-{_random.Next(1_000_000)}", Own(), Node());
-        (string Name, string Value)[] header = [("X-ES-Request", "faults")];
+        (string Name, string Value)[] header = [("ES-Operate", "faults")];
         var made = await _tries.SendAsync(HttpMethod.Post, node, "/_es/branches", $$"""{"id":"{{branch}}","reason":"what if","edits":[{"op":"drop","stream":"fine/{{fine}}","version":1}]}""", header);
         var paid = await _tries.SendAsync(HttpMethod.Post, node, $"/fines/{Own()}/payments?branch={branch}", $$"""{"amount":"{{PaidOnBranches}}","occurredAt":"{{When}}"}""");
         var gone = await _tries.SendAsync(HttpMethod.Delete, node, $"/_es/branches/{branch}", null, header);

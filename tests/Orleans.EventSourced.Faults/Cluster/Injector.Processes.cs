@@ -5,6 +5,8 @@ internal sealed partial class Injector
 {
     private static readonly string? FakeTime = Directory.Exists("/usr/lib") ? Directory.EnumerateDirectories("/usr/lib", "*-linux-gnu").Select(d => Path.Combine(d, "faketime/libfaketime.so.1")).FirstOrDefault(File.Exists) : null;
 
+    private static readonly TimeSpan FindsOutWithin = TimeSpan.FromSeconds(4);
+
     private async Task<(int Count, string? Note)> EndAsync(SupervisedSilo silo, string signal, TimeSpan rest)
     {
         await silo.EndAsync(signal, isFinal: false);
@@ -25,6 +27,9 @@ internal sealed partial class Injector
         await Signals.SendAsync("STOP", process);
         await Task.Delay(lasts);
         await Signals.SendAsync("CONT", process);
+
+        // It may say that it is well before it has learnt that the others took it for dead.
+        await Task.Delay(FindsOutWithin);
         await cluster.UntilHealthyAsync([silo], ExitsWithin);
         return (1, silo.Restarts > restarts ? "it ended and was started again" : "it went on");
     }

@@ -65,8 +65,7 @@ internal sealed partial class Injector
     {
         await using var connection = await cluster.Admin.OpenConnectionAsync();
         await ExecuteAsync(connection, "set deadlock_timeout = '200ms'");
-        var began = TimeProvider.System.GetTimestamp();
-        var found = 0;
+        var (began, before) = (TimeProvider.System.GetTimestamp(), await DeadlocksAsync());
         while (TimeProvider.System.GetElapsedTime(began) < lasts)
         {
             await using var transaction = await connection.BeginTransactionAsync();
@@ -82,12 +81,17 @@ internal sealed partial class Injector
             }
             catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.DeadlockDetected)
             {
-                found++;
+                // This session is the one that lost; the next round begins anew.
+                await transaction.RollbackAsync();
             }
         }
 
-        return (found, "deadlocks that this session lost");
+        // The server tells it a little later.
+        await Task.Delay(TimeSpan.FromSeconds(1));
+        return ((int)(await DeadlocksAsync() - before), null);
     }
+
+    private async Task<long> DeadlocksAsync() => (await cluster.QueryAsync("select deadlocks from pg_stat_database where datname = current_database()", r => r.GetInt64(0)))[0];
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
     {

@@ -137,24 +137,6 @@ public sealed class TestingExamples(PostgresFixture postgres)
         await cluster.AdvanceAsync(TimeSpan.FromDays(1));
         Assert.Equal(102, await anna.GetBalanceAsync());
     }
-}
-
-/// <summary>A row an account.</summary>
-[View("balances")]
-public sealed record BalanceRow([property: Scale(2)] decimal Balance, bool IsLow) : IView<BalanceRow, BalanceChanged>
-{
-    public static string? KeyOf(ViewEvent<BalanceChanged> e) => e.Recorded.Stream.Key;
-
-    public static BalanceRow? Apply(BalanceRow? row, string key, ViewEvent<BalanceChanged> e) => new((row?.Balance ?? 0) + e.Event.By, (row?.Balance ?? 0) + e.Event.By < 10);
-}
-
-/// <summary>When an account gets its interest: a year behind its first event.</summary>
-[View("interest_due")]
-public sealed record InterestDue([property: Indexed] DateTimeOffset DueAt) : IView<InterestDue, BalanceChanged>
-{
-    public static string? KeyOf(ViewEvent<BalanceChanged> e) => e.Recorded.Version.Value <= 2 ? e.Recorded.Stream.Key : null;
-
-    public static InterestDue? Apply(InterestDue? row, string key, ViewEvent<BalanceChanged> e) => row is null ? new InterestDue(e.Recorded.RecordedAt.AddDays(365)) : null;
 
     [Fact]
     public async Task a_connection_cut_behind_the_commit_takes_no_second_effect()
@@ -173,4 +155,22 @@ public sealed record InterestDue([property: Indexed] DateTimeOffset DueAt) : IVi
             .ThenAsync(new BalanceChanged(100));
         await cut;
     }
+}
+
+/// <summary>A row an account.</summary>
+[View("balances")]
+public sealed record BalanceRow([property: Scale(2)] decimal Balance, bool IsLow) : IView<BalanceRow, BalanceChanged>
+{
+    public static string? KeyOf(ViewEvent<BalanceChanged> e) => e.Recorded.Stream.Key;
+
+    public static BalanceRow? Apply(BalanceRow? row, string key, ViewEvent<BalanceChanged> e) => new((row?.Balance ?? 0) + e.Event.By, (row?.Balance ?? 0) + e.Event.By < 10);
+}
+
+/// <summary>When an account gets its interest: a year behind its first event.</summary>
+[View("interest_due")]
+public sealed record InterestDue([property: Indexed] DateTimeOffset DueAt) : IView<InterestDue, BalanceChanged>
+{
+    public static string? KeyOf(ViewEvent<BalanceChanged> e) => e.Recorded.Version.Value <= 2 ? e.Recorded.Stream.Key : null;
+
+    public static InterestDue? Apply(InterestDue? row, string key, ViewEvent<BalanceChanged> e) => row is null ? new InterestDue(e.Recorded.RecordedAt.AddDays(365)) : null;
 }

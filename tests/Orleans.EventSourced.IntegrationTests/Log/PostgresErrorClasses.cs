@@ -38,7 +38,7 @@ public sealed class PostgresErrorClasses(PostgresFixture postgres) : IAsyncLifet
         _options = await PostgresConformance.MigratedAsync(postgres);
         _admin = await PostgresLaws.ConnectAsync(_options.ConnectionString, null);
         _watcher = await PostgresLaws.ConnectAsync(_options.ConnectionString, null);
-        _proxy = ProxiedPostgres.Before(_options.ConnectionString);
+        _proxy = ProxiedServer.Before(_options.ConnectionString);
         await PostgresLaws.ExecuteAsync(_admin, """
             create table public.faults (state text not null);
             create sequence public.left_to_raise increment -1 minvalue -10000000 maxvalue 10000000 start 0;
@@ -153,7 +153,7 @@ public sealed class PostgresErrorClasses(PostgresFixture postgres) : IAsyncLifet
         await log.AppendAsync([Requests.One("t/first")], Cancel);
         await using var group = Group(log, resolve: TimeSpan.FromMilliseconds(400));
         await RaiseAsync(state, times: 1_000_000);
-        _ = _proxy.CutOnce(ProxiedPostgres.AfterRequest, Cancel);
+        _ = _proxy.CutOnce(ProxiedServer.AfterRequest, Cancel);
         await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => group.AppendAsync(Requests.One("t/a")));
     }
 

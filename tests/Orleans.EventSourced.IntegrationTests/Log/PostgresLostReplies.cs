@@ -22,7 +22,7 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
     {
         var options = await PostgresConformance.MigratedAsync(postgres);
         _direct = new PostgresEventLog(options);
-        _proxy = ProxiedPostgres.Before(options.ConnectionString);
+        _proxy = ProxiedServer.Before(options.ConnectionString);
         _log = new PostgresEventLog(new PostgresOptions { ConnectionString = _proxy.Through(options.ConnectionString) });
 
         // One open connection: what goes through the proxy next is an append and not the beginning of a session.
@@ -40,7 +40,7 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
     public async Task an_append_whose_reply_was_cut_off_is_in_doubt_and_sent_again_gets_the_first_answer()
     {
         var request = Requests.Of("t/a", 3);
-        _ = _proxy.CutOnce(ProxiedPostgres.BeforeReply, Cancel);
+        _ = _proxy.CutOnce(ProxiedServer.BeforeReply, Cancel);
 
         var doubt = await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => _log.AppendAsync([request], Cancel));
         Assert.Equal(SocketError.ConnectionReset, Assert.IsType<SocketException>(doubt.GetBaseException()).SocketErrorCode);
@@ -60,7 +60,7 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
         for (var round = 1; round <= 60; round++)
         {
             var request = Requests.One("t/a", Requests.At(round - 1));
-            _ = _proxy.CutOnce(ProxiedPostgres.AfterRequest, Cancel);
+            _ = _proxy.CutOnce(ProxiedServer.AfterRequest, Cancel);
             await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => _log.AppendAsync([request], Cancel));
             var outcome = await SendAgainAsync(request);
 
@@ -85,7 +85,7 @@ public sealed class PostgresLostReplies(PostgresFixture postgres) : IAsyncLifeti
     public async Task group_commit_answers_its_caller_as_if_nothing_had_been_cut_off(bool isAfterRequest)
     {
         await using var group = new GroupCommit(_log, new GroupCommitOptions { RetryDelay = TimeSpan.FromMilliseconds(10) }, TimeProvider.System, NullLogger<GroupCommit>.Instance);
-        _ = _proxy.CutOnce(isAfterRequest ? ProxiedPostgres.AfterRequest : ProxiedPostgres.BeforeReply, Cancel);
+        _ = _proxy.CutOnce(isAfterRequest ? ProxiedServer.AfterRequest : ProxiedServer.BeforeReply, Cancel);
 
         var outcome = await group.AppendAsync(Requests.One("t/a"));
 

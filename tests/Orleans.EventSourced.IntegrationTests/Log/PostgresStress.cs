@@ -35,7 +35,7 @@ public sealed class PostgresStress(PostgresFixture postgres)
         TestContext.Current.SendDiagnosticMessage($"seed {seed}");
         var answers = new ConcurrentBag<(AppendRequest Request, AppendOutcome? Outcome, bool Unknown)>();
         using var stop = new CancellationTokenSource(AtMost);
-        await using var proxy = ProxiedPostgres.Before(options.ConnectionString);
+        await using var proxy = ProxiedServer.Before(options.ConnectionString);
         var behindProxy = new PostgresOptions { ConnectionString = proxy.Through(options.ConnectionString) };
         var silos = Enumerable.Range(0, Silos).Select(n => new PostgresEventLog(n % 2 == 0 ? options : behindProxy)).ToList();
         // Two of the silos give a doubt up soon, so that callers and twins meet answers that leave it open.
@@ -142,10 +142,10 @@ public sealed class PostgresStress(PostgresFixture postgres)
                     proxy.CutAll(ProxyEnd.Reset);
                     break;
                 case 1:
-                    _ = proxy.CutOnce(ProxiedPostgres.AfterRequest, stop);
+                    _ = proxy.CutOnce(ProxiedServer.AfterRequest, stop);
                     break;
                 default:
-                    _ = proxy.CutOnce(ProxiedPostgres.BeforeReply, stop);
+                    _ = proxy.CutOnce(ProxiedServer.BeforeReply, stop);
                     break;
             }
 

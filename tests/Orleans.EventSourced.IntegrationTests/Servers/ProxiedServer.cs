@@ -4,7 +4,7 @@ using Orleans.EventSourced.Testing.Faults;
 namespace Orleans.EventSourced.IntegrationTests.Servers;
 
 /// <summary>A PostgreSQL on TCP, reached through a network that a test can spoil.</summary>
-internal static class ProxiedPostgres
+internal static class ProxiedServer
 {
     /// <summary>The request arrives, perhaps; the reply does not.</summary>
     public static readonly ProxyCut AfterRequest = new(ProxyDirection.ToServer, ProxyEnd.Reset, IsPassedOn: true);
