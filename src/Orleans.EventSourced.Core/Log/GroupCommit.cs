@@ -20,6 +20,8 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<GroupCommit> _logger;
     private readonly Action<LogPosition>? _committed;
+    private readonly Dispatch _dispatch;
+    private readonly Random _jitter;
     private readonly LargeEvents _large;
     private readonly Lock _gate = new();
     private readonly Dictionary<StreamId, Lane> _lanes = [];
@@ -40,6 +42,11 @@ public sealed partial class GroupCommit : IAsyncDisposable
     /// <param name="logger">Where retries and doubts are told.</param>
     /// <param name="committed">Told of each commit's last position, after the commit, perhaps not in order: it must be quick and not throw. Null: nobody is.</param>
     public GroupCommit(IEventLog log, GroupCommitOptions options, TimeProvider time, ILogger<GroupCommit> logger, Action<LogPosition>? committed = null)
+        : this(log, options, time, logger, committed, Dispatch.Pool, Random.Shared)
+    {
+    }
+
+    internal GroupCommit(IEventLog log, GroupCommitOptions options, TimeProvider time, ILogger<GroupCommit> logger, Action<LogPosition>? committed, Dispatch dispatch, Random jitter)
     {
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(options);
@@ -50,7 +57,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
         _time = time;
         _logger = logger;
         _large = new LargeEvents(time, logger);
-        _committed = committed;
+        (_committed, _dispatch, _jitter) = (committed, dispatch, jitter);
         _gatherTimer = time.CreateTimer(_ => StopGathering(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -90,7 +97,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         _large.LookAt(request);
-        var pending = new Pending(request);
+        var pending = new Pending(request, _dispatch.Awaited);
         lock (_gate)
         {
             if (_closed)
@@ -171,7 +178,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
             var batch = TakeBatch();
 
             // Not Task.Run: a batch is of many callers, and takes no transaction, trace or other ambient value of the one who happens to start it.
-            ThreadPool.UnsafeQueueUserWorkItem(_ => _ = SendAndReleaseAsync(batch), null);
+            _dispatch.Post(() => _ = SendAndReleaseAsync(batch));
         }
 
         var gathering = _ready.Count > 0 && _inFlight < _options.MaxBatchesInFlight;
@@ -386,7 +393,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
         {
             TryingAgain(owner._logger, _failures + _races, _doubtSince is null ? "surely not written" : "perhaps written", delay, e);
             LogInstruments.Retries.Add(1);
-            var jitter = delay * (Random.Shared.NextDouble() / 2);
+            var jitter = delay * (owner._jitter.NextDouble() / 2);
             await Task.Delay(delay + jitter, owner._time).ConfigureAwait(false);
         }
     }
@@ -400,11 +407,11 @@ public sealed partial class GroupCommit : IAsyncDisposable
         public void PutBack(Pending pending) => Waiting = new Queue<Pending>(Waiting.Prepend(pending));
     }
 
-    private sealed class Pending(AppendRequest request)
+    private sealed class Pending(AppendRequest request, TaskCreationOptions awaited)
     {
         public AppendRequest Request { get; } = request;
 
-        public TaskCompletionSource<AppendOutcome> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<AppendOutcome> Answer { get; } = new(awaited);
 
         public bool Answered => Answer.Task.IsCompleted;
 

@@ -21,7 +21,7 @@ public sealed class LogTail
     private readonly Lock _gate = new();
     private readonly Dictionary<LogPosition, Task<TailPage>> _pages = [];
     private readonly Queue<LogPosition> _order = new();
-    private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _moved;
     private Task<LogHead>? _poll;
     private long _polled;
     private LogPosition _head;
@@ -31,12 +31,18 @@ public sealed class LogTail
     /// <param name="options">Limits; validated by whoever made them.</param>
     /// <param name="time">The clock of the poll.</param>
     public LogTail(IEventLog log, JsonEventCodec codec, LogTailOptions options, TimeProvider time)
+        : this(log, codec, options, time, Dispatch.Pool)
+    {
+    }
+
+    internal LogTail(IEventLog log, JsonEventCodec codec, LogTailOptions options, TimeProvider time, Dispatch dispatch)
     {
         ArgumentNullException.ThrowIfNull(log);
         ArgumentNullException.ThrowIfNull(codec);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(time);
-        (_log, _codec, _options, _time) = (log, codec, options, time);
+        (_log, _codec, _options, _time, Dispatch) = (log, codec, options, time, dispatch);
+        _moved = new TaskCompletionSource(dispatch.Awaited);
     }
 
     /// <summary>The last position that this process has heard of; the log may be further.</summary>
@@ -51,6 +57,9 @@ public sealed class LogTail
         }
     }
 
+    /// <summary>How those who follow the log go on beside what they wait for.</summary>
+    internal Dispatch Dispatch { get; }
+
     /// <summary>The events of a full page; one with fewer reached the head when it was read.</summary>
     public int PageEvents => _options.PageEvents;
 
@@ -61,7 +70,7 @@ public sealed class LogTail
     /// <exception cref="LogCorruptException">An event is missing.</exception>
     public async Task<TailPage> ReadAsync(LogPosition after, CancellationToken cancellationToken)
     {
-        var page = await PageAsync(after).WaitAsync(cancellationToken).ConfigureAwait(false);
+        var page = await Dispatch.EachAsync(PageAsync(after)).WaitAsync(cancellationToken).ConfigureAwait(false);
         if (page.Events.Count > 0)
         {
             Signal(page.Last);
@@ -150,11 +159,11 @@ public sealed class LogTail
 
             try
             {
-                await moved.WaitAsync(_options.PollInterval, _time, cancellationToken).ConfigureAwait(false);
+                await Dispatch.EachAsync(moved).WaitAsync(_options.PollInterval, _time, cancellationToken).ConfigureAwait(false);
             }
             catch (TimeoutException)
             {
-                await PollAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+                await Dispatch.EachAsync(PollAsync()).WaitAsync(cancellationToken).ConfigureAwait(false);
             }
         }
     }
@@ -192,7 +201,7 @@ public sealed class LogTail
 
             _head = position;
             moved = _moved;
-            _moved = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _moved = new TaskCompletionSource(Dispatch.Awaited);
         }
 
         moved.SetResult();
@@ -251,7 +260,7 @@ public sealed class LogTail
     private async Task<TailPage> LoadAsync(LogPosition after)
     {
         // Started under the lock: the store must not be called there.
-        await Task.Yield();
+        await Dispatch.YieldAsync().ConfigureAwait(false);
         return new TailPage(after, await _log.ReadLogAsync(after, _options.PageEvents, CancellationToken.None).ConfigureAwait(false), _codec);
     }
 }

@@ -90,6 +90,12 @@ public sealed class ProjectionRunner<TRow>
             }
 
             var step = await FoldAsync(page, page.Events.Count, ahead, poison, cancellationToken).ConfigureAwait(false);
+            if (step is ProjectionStep.Poisoned && await HasMovedAsync(cancellationToken).ConfigureAwait(false))
+            {
+                // The fold was given rows that another runner had taken further: what it refused says nothing of the event.
+                return await OvertakenAsync(cancellationToken).ConfigureAwait(false);
+            }
+
             if (step is ProjectionStep.Poisoned or ProjectionStep.Unknown)
             {
                 // By the next step somebody may have said that the event is to be passed over.
@@ -195,7 +201,7 @@ public sealed class ProjectionRunner<TRow>
     private async Task<PreparedStep?> PrepareAheadAsync(LogPosition after, KnownRows<TRow> known, HashSet<LogPosition> skipped, CancellationToken cancellationToken)
     {
         // Beside the commit, not before it.
-        await Task.Yield();
+        await _tail.Dispatch.YieldAsync().ConfigureAwait(false);
         try
         {
             var page = await _tail.ReadAsync(after, cancellationToken).ConfigureAwait(false);
@@ -239,6 +245,10 @@ public sealed class ProjectionRunner<TRow>
 
         return await OvertakenAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Whether the slice is not any more as this runner opened it, or left it.</summary>
+    private async Task<bool> HasMovedAsync(CancellationToken cancellationToken) =>
+        await _table.OpenAsync(_slice, cancellationToken).ConfigureAwait(false) is not { } now || (now.Edition, now.Position, now.Retries) != (_opened!.Edition, _opened.Position, _opened.Retries);
 
     private async Task<ProjectionStep> OvertakenAsync(CancellationToken cancellationToken)
     {

@@ -51,7 +51,7 @@ public sealed class ClientHistory
     public void Ok(string client, CommandId command, StreamId stream, StreamVersion version, LogPosition position, int? events = null) =>
         Add(new HistoryLine(0, client, HistoryKind.Ok, command, stream) { Version = version, Position = position, Events = events });
 
-    /// <summary>It was answered with a no that is final.</summary>
+    /// <summary>It was answered with no.</summary>
     public void Refused(string client, CommandId command, StreamId stream, string? note = null) => Add(new HistoryLine(0, client, HistoryKind.Refused, command, stream) { Note = note });
 
     /// <summary>The try surely did nothing.</summary>

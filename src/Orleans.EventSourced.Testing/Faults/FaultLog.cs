@@ -24,11 +24,16 @@ public sealed class FaultLog : IEventLog
     /// <param name="plan">What goes wrong: appends are its writes.</param>
     /// <param name="time">The clock of delays.</param>
     public FaultLog(IEventLog inner, FaultPlan plan, TimeProvider time)
+        : this(inner, plan, time, null)
+    {
+    }
+
+    internal FaultLog(IEventLog inner, FaultPlan plan, TimeProvider time, Func<Task>? gate)
     {
         ArgumentNullException.ThrowIfNull(inner);
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(time);
-        (_inner, _way) = (inner, new FaultyWay(plan, time));
+        (_inner, _way) = (inner, new FaultyWay(plan, time, gate));
     }
 
     /// <inheritdoc/>

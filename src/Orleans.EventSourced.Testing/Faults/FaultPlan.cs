@@ -13,6 +13,7 @@ public sealed class FaultPlan
     private readonly Random? _random;
     private readonly FaultRates _rates;
     private bool _isAway;
+    private bool _isHealed;
 
     /// <summary>Nothing goes wrong but what is scripted.</summary>
     public FaultPlan() => _rates = FaultRates.None;
@@ -37,6 +38,15 @@ public sealed class FaultPlan
     {
         get => Volatile.Read(ref _isAway);
         set => Volatile.Write(ref _isAway, value);
+    }
+
+    /// <summary>From now on nothing goes wrong by chance any more, nor takes time.</summary>
+    public void Heal()
+    {
+        lock (_gate)
+        {
+            (_isAway, _isHealed) = (false, true);
+        }
     }
 
     /// <summary>The writes that the script still holds.</summary>
@@ -80,7 +90,7 @@ public sealed class FaultPlan
     {
         lock (_gate)
         {
-            var fault = IsAway ? new Fault(FaultKind.Unavailable) : script.TryDequeue(out var next) ? next : _random is null ? default : byChance(this, _random);
+            var fault = IsAway ? new Fault(FaultKind.Unavailable) : script.TryDequeue(out var next) ? next : _random is null || _isHealed ? default : byChance(this, _random);
             _given[(int)fault.Kind]++;
             return fault;
         }

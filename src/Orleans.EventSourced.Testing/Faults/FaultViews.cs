@@ -17,11 +17,16 @@ public sealed class FaultViews : IViewStore
     /// <param name="plan">What goes wrong: commits of tables, and events that are skipped, are its writes.</param>
     /// <param name="time">The clock of delays.</param>
     public FaultViews(IViewStore inner, FaultPlan plan, TimeProvider time)
+        : this(inner, plan, time, null)
+    {
+    }
+
+    internal FaultViews(IViewStore inner, FaultPlan plan, TimeProvider time, Func<Task>? gate)
     {
         ArgumentNullException.ThrowIfNull(inner);
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(time);
-        (_inner, _way) = (inner, new FaultyWay(plan, time));
+        (_inner, _way) = (inner, new FaultyWay(plan, time, gate));
     }
 
     /// <inheritdoc/>

@@ -3,7 +3,10 @@ using Orleans.EventSourced.Core.Log;
 namespace Orleans.EventSourced.Testing.Faults;
 
 /// <summary>The way to a store and back, on which a plan says what happens.</summary>
-internal sealed class FaultyWay(FaultPlan plan, TimeProvider time)
+/// <param name="plan">What happens.</param>
+/// <param name="time">The clock of delays.</param>
+/// <param name="gate">Passed by each call before it sets out and when it is back: while the gate is closed its caller stands still. Null: it is open.</param>
+internal sealed class FaultyWay(FaultPlan plan, TimeProvider time, Func<Task>? gate = null)
 {
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _late = [];
@@ -17,7 +20,34 @@ internal sealed class FaultyWay(FaultPlan plan, TimeProvider time)
         }
     }
 
-    public async Task<T> ReadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    public Task<T> ReadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken) => PassAsync(() => SendReadAsync(read, cancellationToken));
+
+    /// <param name="write">The write.</param>
+    /// <param name="unknown">What its caller is told where its fate is not known.</param>
+    /// <param name="raced">What its caller is told where another one was faster.</param>
+    /// <param name="cancellationToken">Ends the way to the store, not the write.</param>
+    public Task<T> WriteAsync<T>(Func<Task<T>> write, Func<string, Exception> unknown, Func<T> raced, CancellationToken cancellationToken) =>
+        PassAsync(() => SendWriteAsync(write, unknown, raced, cancellationToken));
+
+    private async Task<T> PassAsync<T>(Func<Task<T>> call)
+    {
+        if (gate is null)
+        {
+            return await call().ConfigureAwait(false);
+        }
+
+        await gate().ConfigureAwait(false);
+        try
+        {
+            return await call().ConfigureAwait(false);
+        }
+        finally
+        {
+            await gate().ConfigureAwait(false);
+        }
+    }
+
+    private async Task<T> SendReadAsync<T>(Func<CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         var fault = plan.TakeRead();
         await DelayAsync(fault.Before, cancellationToken).ConfigureAwait(false);
@@ -31,11 +61,7 @@ internal sealed class FaultyWay(FaultPlan plan, TimeProvider time)
         return answer;
     }
 
-    /// <param name="write">The write.</param>
-    /// <param name="unknown">What its caller is told where its fate is not known.</param>
-    /// <param name="raced">What its caller is told where another one was faster.</param>
-    /// <param name="cancellationToken">Ends the way to the store, not the write.</param>
-    public async Task<T> WriteAsync<T>(Func<Task<T>> write, Func<string, Exception> unknown, Func<T> raced, CancellationToken cancellationToken)
+    private async Task<T> SendWriteAsync<T>(Func<Task<T>> write, Func<string, Exception> unknown, Func<T> raced, CancellationToken cancellationToken)
     {
         var fault = plan.TakeWrite();
         await DelayAsync(fault.Before, cancellationToken).ConfigureAwait(false);

@@ -13,7 +13,7 @@ public enum HistoryKind
     /// <summary>The command is done, now or before: with version and position.</summary>
     Ok,
 
-    /// <summary>The answer is no, and it is final: rejected, or the stream was not at the version that the client named.</summary>
+    /// <summary>The answer is no: rejected, or the stream was not at the version that the client named. Sent again, the command may be decided otherwise.</summary>
     Refused,
 
     /// <summary>This try surely did nothing; the client was not told more, as when a store is away or a queue is full.</summary>

@@ -84,6 +84,15 @@ public sealed class HistoryCheckerTests
     }
 
     [Fact]
+    public async Task a_command_that_is_refused_when_sent_again_has_not_got_its_first_answer()
+    {
+        await LiveAsync();
+        _history.Invoke("b", First, Stream);
+        _history.Refused("b", First, Stream);
+        Assert.Equal(["I2"], Check());
+    }
+
+    [Fact]
     public async Task versions_and_positions_with_a_gap_are_found()
     {
         await LiveAsync();

@@ -205,6 +205,30 @@ public sealed class ProjectionRunnerTests
         Assert.Equal([slice], Enumerable.Range(0, slices).Where(i => new Slice(i, slices).Owns(key)));
 
     [Fact]
+    public async Task a_fold_that_fails_on_rows_which_a_twin_took_further_is_no_fault_of_the_event()
+    {
+        var bank = new Bank();
+        await bank.AppendAsync("a", new Opened("x"));
+        await bank.AppendAsync("a", new Deposited(5));
+        await bank.AppendAsync("a", new Closed());
+        var (projection, table) = (Projection.Of<AccountRow, AccountEvent>(), new InMemoryViewTable<AccountRow>());
+        var twin = bank.Runner(projection, table, stepEvents: 1);
+        Assert.Equal(new ProjectionStep.Advanced(new LogPosition(1), 1), await twin.StepAsync(CancellationToken.None));
+
+        async Task TwinToHeadAsync()
+        {
+            while (await twin.StepAsync(CancellationToken.None) is ProjectionStep.Advanced)
+            {
+                // It closes the account, whose row is gone then.
+            }
+        }
+
+        var runner = bank.Runner(projection, new HookedTable<AccountRow>(table) { BeforeRows = TwinToHeadAsync }, stepEvents: 1);
+        Assert.Equal(new ProjectionStep.Overtaken(new LogPosition(3)), await runner.StepAsync(CancellationToken.None));
+        Assert.Equal(new ProjectionStep.AtHead(new LogPosition(3)), await runner.StepAsync(CancellationToken.None));
+    }
+
+    [Fact]
     public void a_view_needs_a_name_that_sql_takes_as_it_is()
     {
         Assert.Equal("branch_v2", Branches.View.Table);
