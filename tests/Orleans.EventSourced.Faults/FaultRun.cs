@@ -14,6 +14,10 @@ internal sealed record FaultRunOptions(int Seed, TimeSpan Length, int Silos, int
 internal sealed class FaultRun(FaultRunOptions options)
 {
     private const int Violated = 3;
+
+    /// <summary>So much later, too, nothing may have come into the log that was refused; a short run does not wait for it.</summary>
+    private static readonly TimeSpan Later = TimeSpan.FromSeconds(60);
+
     private static readonly string Configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
     private static readonly string Program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../src/Fines.Host/bin", Configuration, "net10.0/Fines.Host.dll"));
 
@@ -46,9 +50,12 @@ internal sealed class FaultRun(FaultRunOptions options)
         using var injector = new Injector(cluster, programs, Say);
         var clients = await WorkAsync(cluster, history, injector, schedule);
         Say("all faults are over; the facts are counted");
+        var ended = TimeProvider.System.GetTimestamp();
         var checks = new EndChecks(cluster, history, clients, new Random(options.Seed), Program, folder);
         List<string> violations = [.. history.Violations, .. await checks.RunAsync()];
         violations.AddRange(Scenario.Check(options.Scenario, cluster, injector.Injected, history.Operations));
+        var wait = schedule.Length < TimeSpan.FromMinutes(5) ? TimeSpan.Zero : Later - TimeProvider.System.GetElapsedTime(ended);
+        await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
         var log = await cluster.ReadLogAsync();
         violations.AddRange(new HistoryChecker(history.Lines, log).Check().Select(v => v.ToString()));
         violations.AddRange(checks.CheckLog(log));

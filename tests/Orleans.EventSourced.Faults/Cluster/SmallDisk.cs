@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Orleans.EventSourced.IntegrationTests.Servers;
 
 namespace Orleans.EventSourced.Faults.Cluster;
 
@@ -7,7 +8,13 @@ internal sealed class SmallDisk : IAsyncDisposable
 {
     private const string Size = "2g";
 
-    private SmallDisk(string folder) => Folder = folder;
+    private readonly Watchdog _watchdog;
+
+    private SmallDisk(string folder)
+    {
+        Folder = folder;
+        _watchdog = new Watchdog(Path.GetFileName(folder) + "/no-process", folder);
+    }
 
     public string Folder { get; }
 
@@ -47,11 +54,7 @@ internal sealed class SmallDisk : IAsyncDisposable
 
     public void Free() => File.Delete(Filler);
 
-    public async ValueTask DisposeAsync()
-    {
-        await RunAsync("umount", "--lazy", Folder);
-        Directory.Delete(Folder, recursive: true);
-    }
+    public ValueTask DisposeAsync() => _watchdog.DisposeAsync();
 
     private static async Task<bool> RunAsync(string program, params string[] arguments)
     {

@@ -4,7 +4,7 @@ namespace Orleans.EventSourced.IntegrationTests.Servers;
 
 /// <summary>
 /// Ends other processes when this one ends, however it ends: a small shell waits on a pipe that this process holds. When the pipe closes, the shell kills every process whose command line has the
-/// marker, and removes a folder (Linux).
+/// marker, and removes a folder, which may be a disk of its own (Linux).
 /// </summary>
 internal sealed class Watchdog : IAsyncDisposable
 {
@@ -14,6 +14,7 @@ internal sealed class Watchdog : IAsyncDisposable
         for p in /proc/[0-9]*; do
           if grep -qsaF "$ES_MARKER" "$p/cmdline"; then kill -9 "${p#/proc/}" 2>/dev/null; fi
         done
+        if mountpoint -q "$ES_FOLDER"; then umount -l "$ES_FOLDER"; fi
         rm -rf "$ES_FOLDER"
         """;
 
