@@ -11,7 +11,7 @@ namespace Orleans.EventSourced.UnitTests.Simulation;
 /// </summary>
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    private const int Seeds = 400;
+    private const int Seeds = 200;
 
     [Fact]
     public void whatever_the_seed_nothing_happens_that_must_never_happen()
