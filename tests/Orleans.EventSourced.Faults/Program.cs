@@ -17,7 +17,9 @@ Check(clients, c => c is >= 1 and <= 100);
 var root = new RootCommand("Lets faults befall a cluster of fines' silos while clients work, and counts every fact afterwards. Exit code 0: no violation; 3: there are some.") { seed, minutes, silos, clients, only, scenario, older, output };
 root.SetAction((r, _) => new FaultRun(new FaultRunOptions(
     r.GetValue(seed), TimeSpan.FromMinutes(r.GetValue(minutes)), r.GetValue(silos), r.GetValue(clients), r.GetValue(only) ?? [], r.GetValue(scenario), r.GetValue(older), r.GetValue(output)!)).RunAsync());
-return await root.Parse(args).InvokeAsync();
+
+// What ends the run ends its children too: watchdogs see to that, and nothing here has to be told.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 static void Check<T>(Option<T> option, Func<T, bool> isAllowed) => option.Validators.Add(result =>
 {

@@ -116,13 +116,26 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
                 return new Accepted<TEvent>(appended.Version.Value, appended.Position.Value, events, IsRepeated: false);
             case AppendOutcome.Duplicate or AppendOutcome.IdReused:
                 // Decided again in another state, the command may give other events than the first time: its first answer still holds.
-                return await FirstAnswerOrAsync(invocation, new IdReused<TEvent>());
+                return await AnswerOfWrittenAsync(invocation);
             case AppendOutcome.Conflict when invocation.Context.ExpectedVersion is not null:
                 return new VersionMismatch<TEvent>(Version);
             case AppendOutcome.Conflict:
                 return null;
             case var outcome:
                 throw new InvalidOperationException($"An append was answered {outcome}.");
+        }
+    }
+
+    /// <summary>The first answer of a command whose id is in the log, by this call or by one before it: that it cannot be read now does not make it unwritten.</summary>
+    private async Task<CommandResult<TEvent>> AnswerOfWrittenAsync(CommandInvocation invocation)
+    {
+        try
+        {
+            return await FirstAnswerOrAsync(invocation, new IdReused<TEvent>());
+        }
+        catch (LogUnavailableException e)
+        {
+            throw new LogOutcomeUnknownException("The command is in the log, and what became of it cannot be read now. Send it again to learn it.", e);
         }
     }
 

@@ -12,6 +12,7 @@ namespace Orleans.EventSourced.Faults.Checks;
 internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadOnlyList<FineClient> clients, Random random, string program, string folder)
 {
     private const int Samples = 200;
+    private const int MaxTries = 20;
     private const long MaxMemory = 1L << 30;
     private const string BranchMark = "/~b/";
     private static readonly TimeSpan HealsWithin = TimeSpan.FromSeconds(90);
@@ -136,7 +137,7 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         foreach (var (stream, version, state) in history.Served.Where(s => s.Version > 0).OrderBy(_ => random.Next()).Take(Samples))
         {
             var path = string.Create(CultureInfo.InvariantCulture, $"/fines/{stream["fine/".Length..]}?asOf=v{version}");
-            if (await tries.GetAsync(Node(), path) is not { Status: HttpStatusCode.OK } then)
+            if (await AnswerAsync(tries, path) is not { Status: HttpStatusCode.OK } then)
             {
                 _violations.Add($"I13: {path} is not answered");
                 continue;
@@ -267,10 +268,25 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         }
     }
 
+    /// <summary>Asks again where no answer comes, or one that says "not now".</summary>
+    private async Task<(HttpStatusCode Status, string Body, long Position)?> AnswerAsync(Tries tries, string path)
+    {
+        for (var n = 1; ; n++)
+        {
+            var answer = await tries.GetAsync(Node(), path);
+            if (n == MaxTries || answer is { Status: not HttpStatusCode.ServiceUnavailable })
+            {
+                return answer;
+            }
+
+            await Task.Delay(LookInterval);
+        }
+    }
+
     private async Task<TryResult> InsistAsync(Tries tries, Operation operation)
     {
         var result = TryResult.Unknown;
-        for (var n = 0; n < 20 && result is TryResult.Unknown or TryResult.NotWritten; n++)
+        for (var n = 0; n < MaxTries && result is TryResult.Unknown or TryResult.NotWritten; n++)
         {
             await Task.Delay(n == 0 ? TimeSpan.Zero : LookInterval);
             result = await tries.PostAsync(Node(), operation);

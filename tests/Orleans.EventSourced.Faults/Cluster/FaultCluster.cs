@@ -10,6 +10,7 @@ namespace Orleans.EventSourced.Faults.Cluster;
 /// <summary>A PostgreSQL, and silos in processes of their own that reach it each through a network of its own.</summary>
 internal sealed class FaultCluster : IAsyncDisposable
 {
+    private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
     // The disk is small: the write-ahead log must not take it all.
@@ -59,7 +60,7 @@ internal sealed class FaultCluster : IAsyncDisposable
         foreach (var silo in cluster.Silos)
         {
             silo.Start();
-            await cluster.UntilHealthyAsync([silo], TimeSpan.FromSeconds(60));
+            await cluster.UntilHealthyAsync([silo], StartsWithin);
         }
 
         return cluster;
