@@ -15,7 +15,7 @@ internal static class AuditEndpoints
     private const int DefaultLimit = 100;
     private static readonly string[] Kinds = ["view:", "reaction:", "branch:"];
 
-    public static void Map(RouteGroupBuilder group) => group.MapGet("audit", GetAsync).Produces<AuditAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+    public static void Map(RouteGroupBuilder group) => group.MapGet("audit", (Delegate)GetAsync).Produces<AuditAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
 
     private static async Task<IResult> GetAsync(HttpContext http)
     {

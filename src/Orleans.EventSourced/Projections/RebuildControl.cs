@@ -106,7 +106,7 @@ public sealed class RebuildControl
         OperationsLog.Check(reason, actor);
         var registered = Registered(view);
         var before = await TablesAsync(registered, cancellationToken);
-        var outcome = await SwitchAsync(registered, atMost, cancellationToken);
+        var outcome = await SwitchWithinAsync(registered, atMost, cancellationToken);
         if (outcome is SwitchOutcome.Switched(var edition))
         {
             await RecordAsync(OperationActions.RebuildSwitch, view, reason, actor, before, before with { Live = edition, Building = null, Retired = before.Live });
@@ -115,7 +115,7 @@ public sealed class RebuildControl
         return outcome;
     }
 
-    private async Task<SwitchOutcome> SwitchAsync(RegisteredView registered, TimeSpan atMost, CancellationToken cancellationToken)
+    private async Task<SwitchOutcome> SwitchWithinAsync(RegisteredView registered, TimeSpan atMost, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
         var isHeld = false;
