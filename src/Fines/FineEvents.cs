@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Mutations;
+using Orleans.EventSourced.Operations;
 
 namespace Fines;
 
@@ -108,6 +109,7 @@ public static class FineEventTypes
     public static EventTypeMap Map { get; } = new EventTypeMap.Builder()
         .AddFamily<FineEvent>(FineEventJson.Default.Options)
         .AddSessionEvents()
+        .AddOperationEvents()
         .Upcast("fine-issued", 1, json =>
         {
             json["dismissal"] ??= "NIL";

@@ -5,13 +5,14 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.History;
 
 namespace Orleans.EventSourced.AspNetCore;
 
 /// <summary>
 /// What-if over HTTP: <c>POST branches</c> makes one, <c>GET branches</c> and <c>branches/ID</c> show them, <c>POST branches/ID/edits</c> changes its past, <c>branches/ID/state/TYPE/KEY</c>, <c>views/VIEW</c> and <c>views/VIEW/KEY</c> show
-/// what would be, <c>diff/VIEW</c> compares with the trunk, <c>DELETE branches/ID</c> ends it; <c>GET what-ifs</c> lists what branches may name.
+/// what would be, <c>diff/VIEW</c> compares with the trunk, <c>DELETE branches/ID?reason=</c> ends it; <c>GET what-ifs</c> lists what branches may name.
 /// </summary>
 internal static class BranchEndpoints
 {
@@ -25,7 +26,7 @@ internal static class BranchEndpoints
         group.MapPost("branches", CreateAsync).Produces<BranchAnswer>(201).ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).WithMetadata(Limit).RequireOperate(group);
         group.MapGet("branches/{id}", async (string id, Branches branches) => BranchAnswer.Of(await branches.Get(id).DescribeAsync())).Produces<BranchAnswer>().ProducesProblem(404);
         group.MapPost("branches/{id}/edits", EditAsync).Produces<BranchAnswer>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(422).WithMetadata(Limit).RequireOperate(group);
-        group.MapDelete("branches/{id}", async (string id, Branches branches) => await branches.Get(id).DropAsync() ? Results.NoContent() : NoSuchBranch(id)).Produces(204).ProducesProblem(400).ProducesProblem(404).RequireOperate(group);
+        group.MapDelete("branches/{id}", DropAsync).Produces(204).ProducesProblem(400).ProducesProblem(404).RequireOperate(group);
         group.MapGet("branches/{id}/state/{type}/{**key}", async (string id, string type, string key, Branches branches) => BranchStateAnswer.Of(await branches.Get(id).GetStateAsync($"{type}/{key}"))).Produces<BranchStateAnswer>().ProducesProblem(404).ProducesProblem(422);
         group.MapGet("branches/{id}/views/{view}", ListAsync).Produces<ViewPageAnswer>().Produces<OperationAnswer>(202).ProducesProblem(400).ProducesProblem(404).ProducesProblem(422);
         group.MapGet("branches/{id}/views/{view}/{**key}", GetAsync).Produces<ViewRowAnswer>().Produces<OperationAnswer>(202).ProducesProblem(404).ProducesProblem(422);
@@ -41,6 +42,14 @@ internal static class BranchEndpoints
     }
 
     private static async Task<IResult> EditAsync(string id, EditBody[] edits, Branches branches) => Results.Ok(BranchAnswer.Of(await branches.Get(id).EditAsync(RequestsOf(edits))));
+
+    private static async Task<IResult> DropAsync(string id, HttpContext http, Branches branches)
+    {
+        var reason = http.Request.Query["reason"].ToString();
+        return string.IsNullOrWhiteSpace(reason) || reason.Length > SkippedEvent.MaxText || reason.Contains('\0', StringComparison.Ordinal)
+            ? throw new BadCommandException("reason", $"Why the branch is dropped is needed, in 1 to {SkippedEvent.MaxText} characters: ?reason=...")
+            : await branches.DropAsync(id, reason, ApiAccess.ActorOf(http)) ? Results.NoContent() : NoSuchBranch(id);
+    }
 
     /// <summary>The reader of JSON lets null be an item of a list.</summary>
     private static List<BranchEditRequest> RequestsOf(IReadOnlyList<EditBody?> edits) => [.. edits.Select((e, i) => e?.ToRequest($"edits[{i}]") ?? throw new BadCommandException($"edits[{i}]", "It is an edit, not null."))];

@@ -12,7 +12,7 @@ namespace Orleans.EventSourced.AspNetCore;
 
 /// <summary>
 /// The past over HTTP, for operators: whoever may call this sees every entity. <c>GET state/TYPE/KEY?at=</c>, <c>diff/TYPE/KEY?from=&amp;to=</c> and <c>blame/TYPE/KEY?at=</c> of entities; <c>past/VIEW?at=</c>,
-/// <c>past/VIEW/KEY?at=</c> and <c>totals/VIEW?at=</c> of views; branches, see <see cref="BranchEndpoints"/>; workflows, see <see cref="TraceEndpoints"/>; <c>operations/ID</c> of what takes longer than a request waits. A point is written as <see cref="PointInTime.Parse"/> says.
+/// <c>past/VIEW/KEY?at=</c> and <c>totals/VIEW?at=</c> of views; branches, see <see cref="BranchEndpoints"/>; workflows, see <see cref="TraceEndpoints"/>; <c>audit</c>, see <see cref="AuditEndpoints"/>; <c>operations/ID</c> of what takes longer than a request waits. A point is written as <see cref="PointInTime.Parse"/> says.
 /// </summary>
 public static class HistoryEndpoints
 {
@@ -34,6 +34,7 @@ public static class HistoryEndpoints
         group.MapGet("operations/{**id}", GetOperationAsync).WithName(Operation).Produces<OperationAnswer>().ProducesProblem(404);
         BranchEndpoints.Map(group);
         TraceEndpoints.Map(group);
+        AuditEndpoints.Map(group);
         return group;
     }
 

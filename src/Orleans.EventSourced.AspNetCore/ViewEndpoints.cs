@@ -203,14 +203,14 @@ public static class ViewEndpoints
         }
     }
 
-    private static string? Single(HttpRequest request, string name) => request.Query[name] switch
+    internal static string? Single(HttpRequest request, string name) => request.Query[name] switch
     {
         { Count: 0 } => null,
         { Count: 1 } values => values[0],
         _ => throw new BadCommandException(name, "It is given more than once."),
     };
 
-    private static long? Number(string? text, string name) =>
+    internal static long? Number(string? text, string name) =>
         text is null ? null
         : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
         : throw new BadCommandException(name, "It is a whole number, 0 or more.");

@@ -64,7 +64,7 @@ public interface IBranchGrain : IGrainWithStringKey
     [Alias("GetStatus")]
     Task<OperationStatus> GetStatusAsync(string view);
 
-    /// <summary>Ends it; false: there was none.</summary>
+    /// <summary>Ends it; false: there was none. <see cref="Branches.DropAsync"/> does, and records why.</summary>
     [Alias("Drop")]
     Task<bool> DropAsync();
 }

@@ -10,6 +10,7 @@ using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.History;
 using Orleans.EventSourced.LogConsistency;
+using Orleans.EventSourced.Operations;
 using Orleans.EventSourced.Projections;
 using Orleans.EventSourced.Queries;
 using Orleans.EventSourcing;
@@ -90,10 +91,12 @@ public static class EventSourcingHosting
         services.TryAddSingleton<RegisteredViews>();
         services.TryAddSingleton<Checkpoints>();
         services.TryAddSingleton(provider => new Deferral(provider.GetRequiredService<IOptions<EventSourcingOptions>>().Value.DefersViews));
+        services.TryAddSingleton(provider => new OperationsLog(
+            provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<JsonEventCodec>().Types, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>().CreateLogger("Orleans.EventSourced.Operations")));
         services.TryAddSingleton(provider => new ProjectionControl(
-            provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>(), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<Deferral>(), provider.GetRequiredService<OperationsLog>(), provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton(provider => new RebuildControl(
-            provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetService<IViewStore>(), provider.GetRequiredService<LogTail>(), provider.GetRequiredService<TimeProvider>()));
+            provider.GetRequiredService<RegisteredViews>(), provider.GetRequiredService<IGrainFactory>(), provider.GetService<IViewStore>(), provider.GetRequiredService<LogTail>(), provider.GetRequiredService<OperationsLog>(), provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton(provider => new ViewWatch(provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<LogTail>(), provider.GetRequiredService<TimeProvider>()));
         ReactionHosting.AddReactions(silo);
         services.TryAddSingleton<Kept>();

@@ -7,6 +7,7 @@ using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Snapshots;
 using Orleans.EventSourced.History;
+using Orleans.EventSourced.Operations;
 
 namespace Orleans.EventSourced.Hosting;
 
@@ -70,7 +71,7 @@ public static class HistoryHosting
             provider.GetRequiredService<HistoryLog>().Log, provider.GetRequiredService<JsonEventCodec>(), provider.GetRequiredService<HistoryOptions>(), provider.GetRequiredService<HistoryThread>()));
         services.TryAddSingleton<KeptViews>();
         services.TryAddSingleton(provider => new BranchCatalog(provider.GetServices<WhatIf>(), provider.GetServices<BranchRule>()));
-        services.TryAddSingleton(provider => new Branches(provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<BranchCatalog>()));
+        services.TryAddSingleton(provider => new Branches(provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<BranchCatalog>(), provider.GetRequiredService<OperationsLog>()));
         services.TryAddSingleton<BranchScopes>();
         silo.AddOutgoingGrainCallFilter<BranchIsolation>();
     }

@@ -7,6 +7,7 @@ using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Reactions;
+using Orleans.EventSourced.Operations;
 using Orleans.EventSourced.Reactions;
 
 namespace Orleans.EventSourced.Hosting;
@@ -91,7 +92,7 @@ public static class ReactionHosting
         var services = silo.Services;
         services.AddReactions();
         services.TryAddSingleton<RegisteredReactions>();
-        services.TryAddSingleton(provider => new ReactionControl(provider.GetRequiredService<RegisteredReactions>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton(provider => new ReactionControl(provider.GetRequiredService<RegisteredReactions>(), provider.GetRequiredService<IGrainFactory>(), provider.GetRequiredService<OperationsLog>(), provider.GetRequiredService<TimeProvider>()));
     }
 
     private static ILogger Logger(IServiceProvider provider) => provider.GetRequiredService<ILoggerFactory>().CreateLogger(RegisteredReactions.Logs);

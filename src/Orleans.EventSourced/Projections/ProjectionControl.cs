@@ -1,5 +1,6 @@
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Operations;
 
 namespace Orleans.EventSourced.Projections;
 
@@ -9,9 +10,11 @@ public sealed class ProjectionControl
     private readonly RegisteredViews _views;
     private readonly IGrainFactory _grains;
     private readonly Deferral _deferral;
+    private readonly OperationsLog _operations;
     private readonly TimeProvider _time;
 
-    internal ProjectionControl(RegisteredViews views, IGrainFactory grains, Deferral deferral, TimeProvider time) => (_views, _grains, _deferral, _time) = (views, grains, deferral, time);
+    internal ProjectionControl(RegisteredViews views, IGrainFactory grains, Deferral deferral, OperationsLog operations, TimeProvider time) =>
+        (_views, _grains, _deferral, _operations, _time) = (views, grains, deferral, operations, time);
 
     /// <summary>How many events one version of a view passes over at most: a fold that fails at more of them is to be mended.</summary>
     public const int MaxSkipped = 1_000;
@@ -33,21 +36,26 @@ public sealed class ProjectionControl
         select ReportAsync(view, slice));
 
     /// <summary>Lets a slice that stands still at an event, or waits before its next try, try again at once, and its parked rows too; also that of the table that is built beside the live one.</summary>
-    /// <exception cref="ArgumentException">This program has no such view or slice.</exception>
-    /// <exception cref="LogUnavailableException">The store could not say whether a table is built; the live one's slice was resumed.</exception>
-    public async Task ResumeAsync(ViewId view, int slice)
+    /// <param name="view">The view and its version.</param>
+    /// <param name="slice">The number of the slice.</param>
+    /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <param name="cancellationToken">Ends the wait; the slice may be resumed then.</param>
+    /// <exception cref="ArgumentException">This program has no such view or slice, or the reason is empty or too long.</exception>
+    /// <exception cref="LogException">Resumed or recorded or not: resume it again.</exception>
+    public async Task ResumeAsync(ViewId view, int slice, string reason, string? actor, CancellationToken cancellationToken)
     {
+        OperationsLog.Check(reason, actor);
         var registered = Registered(view);
         if (slice < 0 || slice >= registered.Slices)
         {
             throw new ArgumentException($"The view {view} has {registered.Slices} slices, numbered from 0; got {slice}.", nameof(slice));
         }
 
-        await Grain(registered, slice, ViewRole.Live).ResumeAsync();
-        if (await registered.IsBuiltAsync(CancellationToken.None))
-        {
-            await Grain(registered, slice, ViewRole.Building).ResumeAsync();
-        }
+        var roles = await RolesAsync(registered, cancellationToken);
+        var before = await Task.WhenAll(roles.Select(role => StandAsync(registered, role, slice)));
+        await Task.WhenAll(before.Select(s => s.Grain.ResumeAsync()));
+        await RecordAsync(OperationActions.ProjectionResume, view, reason, actor, new { view.Version, Slices = before.Select(s => s.Shown) }, new { view.Version, Resumed = slice });
     }
 
     /// <summary>
@@ -61,16 +69,16 @@ public sealed class ProjectionControl
     /// <param name="cancellationToken">Ends the wait; the event may be skipped then.</param>
     /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">No slice stands at the event, or the view passes over too many already.</exception>
-    /// <exception cref="LogUnavailableException">Kept or not: skip it again.</exception>
+    /// <exception cref="LogException">Kept or recorded or not: skip it again.</exception>
     public async Task SkipAsync(ViewId view, LogPosition position, string reason, string? actor, CancellationToken cancellationToken)
     {
         var registered = Registered(view);
         var skipped = new SkippedEvent(position, reason, actor, _time.GetUtcNow());
         var known = await registered.ReadSkippedAsync(cancellationToken);
-        var standing = await StandingAsync(registered, ViewRole.Live, position, cancellationToken);
-        if (await registered.IsBuiltAsync(cancellationToken))
+        var standing = new List<Stand>();
+        foreach (var role in await RolesAsync(registered, cancellationToken))
         {
-            standing = [.. standing, .. await StandingAsync(registered, ViewRole.Building, position, cancellationToken)];
+            standing.AddRange(await StandingAsync(registered, role, position, cancellationToken));
         }
 
         if (standing.Count == 0 && known.All(k => k.Position != position))
@@ -84,7 +92,8 @@ public sealed class ProjectionControl
         }
 
         await registered.SkipAsync(skipped, cancellationToken);
-        await Task.WhenAll(standing.Select(s => s.ResumeAsync()));
+        await Task.WhenAll(standing.Select(s => s.Grain.ResumeAsync()));
+        await RecordAsync(OperationActions.ProjectionSkip, view, reason, actor, new { view.Version, Slices = standing.Select(s => s.Shown) }, new { view.Version, Skipped = position.Value });
     }
 
     /// <summary>The events that wait for parked rows of a view's live table, by slice, key and position; of each row the first is the one that its fold refuses. Those of a table that is built: <see cref="RebuildControl.ListParkedAsync"/>.</summary>
@@ -107,13 +116,25 @@ public sealed class ProjectionControl
 
     private IProjectionGrain Grain(RegisteredView view, int slice, ViewRole role) => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice, role));
 
-    /// <summary>The slices of the table in a role that stand at an event, or whose rows do.</summary>
-    private async Task<IReadOnlyList<IProjectionGrain>> StandingAsync(RegisteredView view, ViewRole role, LogPosition position, CancellationToken cancellationToken)
+    private Task RecordAsync(string action, ViewId view, string reason, string? actor, object before, object after) =>
+        _operations.RecordAsync(action, OperationsLog.ViewTarget(view), reason, actor, before, after);
+
+    /// <summary>The tables of a view that runners fill.</summary>
+    private static async Task<IReadOnlyList<ViewRole>> RolesAsync(RegisteredView view, CancellationToken cancellationToken) =>
+        await view.IsBuiltAsync(cancellationToken) ? [ViewRole.Live, ViewRole.Building] : [ViewRole.Live];
+
+    private async Task<Stand> StandAsync(RegisteredView view, ViewRole role, int slice)
     {
-        var parkedIn = from p in await view.ReadParkedAsync(role, cancellationToken) where p.Position == position && p.Fault is not null select Slice.Of(p.Key, view.Slices).Index;
-        var faults = await Task.WhenAll(Enumerable.Range(0, view.Slices).Select(async s => (Slice: s, (await Grain(view, s, role).GetStatusAsync()).FaultAt)));
-        var stopped = from f in faults where f.FaultAt == position.Value select f.Slice;
-        return [.. parkedIn.Union(stopped).Select(s => Grain(view, s, role))];
+        var grain = Grain(view, slice, role);
+        return new Stand(role, slice, grain, await grain.GetStatusAsync());
+    }
+
+    /// <summary>The slices of the table in a role that stand at an event, or whose rows do.</summary>
+    private async Task<IEnumerable<Stand>> StandingAsync(RegisteredView view, ViewRole role, LogPosition position, CancellationToken cancellationToken)
+    {
+        var parkedIn = (from p in await view.ReadParkedAsync(role, cancellationToken) where p.Position == position && p.Fault is not null select Slice.Of(p.Key, view.Slices).Index).ToHashSet();
+        var all = await Task.WhenAll(Enumerable.Range(0, view.Slices).Select(s => StandAsync(view, role, s)));
+        return all.Where(s => s.Report.FaultAt == position.Value || parkedIn.Contains(s.Slice));
     }
 
     private async Task<SliceReport> ReportAsync(RegisteredView view, int slice)
@@ -123,6 +144,13 @@ public sealed class ProjectionControl
             view.View, new Slice(slice, view.Slices), report.State, new LogPosition(report.Position), new LogPosition(report.Head), report.Fault, new LogPosition(report.FaultAt), report.Attempts, report.Since)
         { Parked = report.Parked };
         return new SliceReport(status, report.Silo);
+    }
+
+    /// <summary>Where a slice of a table stands, and who runs it.</summary>
+    private sealed record Stand(ViewRole Role, int Slice, IProjectionGrain Grain, ProjectionReport Report)
+    {
+        /// <summary>As it is recorded.</summary>
+        public object Shown => new { Table = Role, Slice, Report.State, Report.Position, Report.FaultAt, Fault = OperationsLog.Fault(Report.Fault), Report.Attempts, Report.Parked };
     }
 }
 

@@ -1,5 +1,6 @@
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
+using Orleans.EventSourced.Operations;
 
 namespace Orleans.EventSourced.Projections;
 
@@ -15,9 +16,11 @@ public sealed class RebuildControl
     private readonly IGrainFactory _grains;
     private readonly IViewStore? _store;
     private readonly LogTail _tail;
+    private readonly OperationsLog _operations;
     private readonly TimeProvider _time;
 
-    internal RebuildControl(RegisteredViews views, IGrainFactory grains, IViewStore? store, LogTail tail, TimeProvider time) => (_views, _grains, _store, _tail, _time) = (views, grains, store, tail, time);
+    internal RebuildControl(RegisteredViews views, IGrainFactory grains, IViewStore? store, LogTail tail, OperationsLog operations, TimeProvider time) =>
+        (_views, _grains, _store, _tail, _operations, _time) = (views, grains, store, tail, operations, time);
 
     /// <summary>The longest wait of <see cref="SwitchAsync"/>.</summary>
     public static TimeSpan LongestWait { get; } = TimeSpan.FromMinutes(1);
@@ -29,12 +32,18 @@ public sealed class RebuildControl
     /// <param name="cancellationToken">Ends the wait; it may have begun then.</param>
     /// <exception cref="ArgumentException">This program has no such view, or a text is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">There is no live table yet.</exception>
-    /// <exception cref="LogUnavailableException">Begun or not: list them and see.</exception>
+    /// <exception cref="LogException">Begun or recorded or not: list them and see.</exception>
     public async Task<ViewEdition?> BeginAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken)
     {
         var registered = Registered(view);
+        var before = await TablesAsync(registered, cancellationToken);
         var begun = await registered.Editions.BeginAsync(registered.Slices, reason, actor, cancellationToken);
         await WakeAsync(registered);
+        if (begun is not null)
+        {
+            await RecordAsync(OperationActions.RebuildBegin, view, reason, actor, before, before with { Building = begun.Number, Retired = null });
+        }
+
         return begun;
     }
 
@@ -85,14 +94,29 @@ public sealed class RebuildControl
     /// </summary>
     /// <param name="view">The view and its version.</param>
     /// <param name="atMost">How long to wait for it to be as far; up to <see cref="LongestWait"/>.</param>
+    /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
     /// <param name="cancellationToken">Ends the wait; it may have been switched to then.</param>
-    /// <exception cref="ArgumentException">This program has no such view, or the wait is too long.</exception>
-    /// <exception cref="LogUnavailableException">Switched or not: list them and see.</exception>
-    public async Task<SwitchOutcome> SwitchAsync(ViewId view, TimeSpan atMost, CancellationToken cancellationToken)
+    /// <exception cref="ArgumentException">This program has no such view, the wait is too long, or the reason is empty or too long.</exception>
+    /// <exception cref="LogException">Switched or recorded or not: list them and see.</exception>
+    public async Task<SwitchOutcome> SwitchAsync(ViewId view, TimeSpan atMost, string reason, string? actor, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(atMost, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(atMost, LongestWait);
+        OperationsLog.Check(reason, actor);
         var registered = Registered(view);
+        var before = await TablesAsync(registered, cancellationToken);
+        var outcome = await SwitchWithinAsync(registered, atMost, cancellationToken);
+        if (outcome is SwitchOutcome.Switched(var edition))
+        {
+            await RecordAsync(OperationActions.RebuildSwitch, view, reason, actor, before, before with { Live = edition, Building = null, Retired = before.Live });
+        }
+
+        return outcome;
+    }
+
+    private async Task<SwitchOutcome> SwitchWithinAsync(RegisteredView registered, TimeSpan atMost, CancellationToken cancellationToken)
+    {
         var started = _time.GetTimestamp();
         var isHeld = false;
         try
@@ -126,36 +150,84 @@ public sealed class RebuildControl
     }
 
     /// <summary>Gives up the table that is built. False: there is none.</summary>
-    /// <exception cref="ArgumentException">This program has no such view.</exception>
-    /// <exception cref="LogUnavailableException">Given up or not: list them and see.</exception>
-    public Task<bool> CancelAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).Editions.CancelAsync(cancellationToken);
+    /// <param name="view">The view and its version.</param>
+    /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <param name="cancellationToken">Ends the wait; it may be done then.</param>
+    /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
+    /// <exception cref="LogException">Given up or recorded or not: list them and see.</exception>
+    public Task<bool> CancelAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken) => ChangeAsync(
+        OperationActions.RebuildCancel, view, reason, actor, v => v.Editions.CancelAsync(cancellationToken), before => before with { Building = null }, cancellationToken);
 
     /// <summary>Fills the retired table further, from where it stood, so that it can be switched back to. False: there is none; the one that is begun after it has dropped it.</summary>
-    /// <exception cref="ArgumentException">This program has no such view.</exception>
-    /// <exception cref="LogUnavailableException">Done or not: list them and see.</exception>
-    public async Task<bool> RevertAsync(ViewId view, CancellationToken cancellationToken)
+    /// <param name="view">The view and its version.</param>
+    /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <param name="cancellationToken">Ends the wait; it may be done then.</param>
+    /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
+    /// <exception cref="LogException">Done or recorded or not: list them and see.</exception>
+    public Task<bool> RevertAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken)
     {
-        var registered = Registered(view);
-        var reverted = await registered.Editions.RevertAsync(cancellationToken);
-        if (reverted)
+        async Task<bool> RevertAsync(RegisteredView registered)
         {
-            await WakeAsync(registered);
+            var reverted = await registered.Editions.RevertAsync(cancellationToken);
+            if (reverted)
+            {
+                await WakeAsync(registered);
+            }
+
+            return reverted;
         }
 
-        return reverted;
+        return ChangeAsync(OperationActions.RebuildRevert, view, reason, actor, RevertAsync, before => before with { Building = before.Retired, Retired = null }, cancellationToken);
     }
 
     /// <summary>Drops the retired table. False: there is none.</summary>
-    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <param name="view">The view and its version.</param>
+    /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <param name="cancellationToken">Ends the wait; it may be done then.</param>
+    /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">Something outside hangs on it.</exception>
-    /// <exception cref="LogUnavailableException">Dropped or not: list them and see.</exception>
-    public Task<bool> DropRetiredAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).Editions.DropRetiredAsync(cancellationToken);
+    /// <exception cref="LogException">Dropped or recorded or not: list them and see.</exception>
+    public Task<bool> DropRetiredAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken) => ChangeAsync(
+        OperationActions.RebuildDropRetired, view, reason, actor, v => v.Editions.DropRetiredAsync(cancellationToken), before => before with { Retired = null }, cancellationToken);
 
     /// <summary>Lets the view's plain name in SQL show this version. It happens by itself when no silo runs the version shown any more, to newer versions only. False: it does already.</summary>
-    /// <exception cref="ArgumentException">This program has no such view.</exception>
+    /// <param name="view">The view and its version.</param>
+    /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <param name="cancellationToken">Ends the wait; it may be done then.</param>
+    /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">This version has no table, or something outside hangs on the plain name: it is named.</exception>
-    /// <exception cref="LogUnavailableException">Done or not: do it again.</exception>
-    public Task<bool> ShowAsync(ViewId view, CancellationToken cancellationToken) => Registered(view).Editions.ShowAsync(cancellationToken);
+    /// <exception cref="LogException">Done or recorded or not: do it again.</exception>
+    public Task<bool> ShowAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken) => ChangeAsync(
+        OperationActions.ViewShow, view, reason, actor, v => v.Editions.ShowAsync(cancellationToken), before => before with { Shown = view.Version }, cancellationToken);
+
+    /// <summary>Changes which tables there are, and records it where it took effect.</summary>
+    private async Task<bool> ChangeAsync(string action, ViewId view, string reason, string? actor, Func<RegisteredView, Task<bool>> change, Func<Tables, Tables> after, CancellationToken cancellationToken)
+    {
+        OperationsLog.Check(reason, actor);
+        var registered = Registered(view);
+        var before = await TablesAsync(registered, cancellationToken);
+        var changed = await change(registered);
+        if (changed)
+        {
+            await RecordAsync(action, view, reason, actor, before, after(before));
+        }
+
+        return changed;
+    }
+
+    private Task RecordAsync(string action, ViewId view, string reason, string? actor, Tables before, Tables after) =>
+        _operations.RecordAsync(action, OperationsLog.ViewTarget(view), reason, actor, before, after);
+
+    private async Task<Tables> TablesAsync(RegisteredView view, CancellationToken cancellationToken)
+    {
+        var editions = (await view.Editions.ListAsync(cancellationToken)).Where(e => e.Role is not null).ToDictionary(e => e.Role!.Value, e => (int?)e.Number);
+        var shown = _store is null ? null : (await _store.ReadCheckpointsAsync(cancellationToken)).FirstOrDefault(c => c.IsShown && c.View.Name == view.View.Name)?.View.Version;
+        return new Tables(view.View.Version, editions.GetValueOrDefault(ViewRole.Live), editions.GetValueOrDefault(ViewRole.Building), editions.GetValueOrDefault(ViewRole.Retired), shown);
+    }
 
     private RegisteredView Registered(ViewId view) => _views.Find(view.Table) ?? throw new ArgumentException($"This program has no view {view}.", nameof(view));
 
@@ -168,6 +240,9 @@ public sealed class RebuildControl
     private IEnumerable<IProjectionGrain> Live(RegisteredView view) => Enumerable.Range(0, view.Slices).Select(s => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, s)));
 
     private IProjectionGrain Building(RegisteredView view, int slice) => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice, ViewRole.Building));
+
+    /// <summary>The numbers of a version's tables by role, and the version that the plain name shows, as they are recorded.</summary>
+    private sealed record Tables(int Version, int? Live, int? Building, int? Retired, int? Shown);
 }
 
 /// <summary>A table that is being filled, or that was live before.</summary>

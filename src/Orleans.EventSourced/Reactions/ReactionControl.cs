@@ -1,6 +1,7 @@
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Reactions;
+using Orleans.EventSourced.Operations;
 
 namespace Orleans.EventSourced.Reactions;
 
@@ -9,9 +10,10 @@ public sealed class ReactionControl
 {
     private readonly RegisteredReactions _reactions;
     private readonly IGrainFactory _grains;
+    private readonly OperationsLog _operations;
     private readonly TimeProvider _time;
 
-    internal ReactionControl(RegisteredReactions reactions, IGrainFactory grains, TimeProvider time) => (_reactions, _grains, _time) = (reactions, grains, time);
+    internal ReactionControl(RegisteredReactions reactions, IGrainFactory grains, OperationsLog operations, TimeProvider time) => (_reactions, _grains, _operations, _time) = (reactions, grains, operations, time);
 
     /// <summary>Where each reaction stands, by name.</summary>
     public async Task<IReadOnlyList<ReactionReport>> ListAsync() =>
@@ -22,10 +24,21 @@ public sealed class ReactionControl
         await Task.WhenAll(from deadline in _reactions.Deadlines orderby deadline.Deadline.Value select ReportAsync(deadline.Deadline));
 
     /// <summary>Lets a reaction that stands still at an event, or waits before its next try, try again at once.</summary>
-    /// <exception cref="ArgumentException">This program has no such reaction.</exception>
-    public Task ResumeAsync(ReactionName reaction) => Grain(Registered(reaction).Reaction).ResumeAsync();
+    /// <param name="reaction">The reaction.</param>
+    /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
+    /// <param name="actor">Who says so; null: not known.</param>
+    /// <exception cref="ArgumentException">This program has no such reaction, or the reason is empty or too long.</exception>
+    /// <exception cref="LogException">It was resumed; whether that is recorded is not known.</exception>
+    public async Task ResumeAsync(ReactionName reaction, string reason, string? actor)
+    {
+        OperationsLog.Check(reason, actor);
+        var grain = Grain(Registered(reaction).Reaction);
+        var before = await grain.GetStatusAsync();
+        await grain.ResumeAsync();
+        await RecordAsync(OperationActions.ReactionResume, reaction, reason, actor, before, new { Resumed = true });
+    }
 
-    /// <summary>Lets a deadline look for due rows at once, those that rest among them.</summary>
+    /// <summary>Lets a deadline look for due rows at once, those that rest among them. It would by itself a little later, so no reason is asked for and nothing recorded.</summary>
     /// <exception cref="ArgumentException">This program has no such deadline.</exception>
     public Task ResumeAsync(DeadlineName deadline) => _reactions.FindDeadline(deadline.Value) is null
         ? throw new ArgumentException($"This program has no deadline '{deadline}'.", nameof(deadline))
@@ -41,13 +54,14 @@ public sealed class ReactionControl
     /// <param name="cancellationToken">Ends the wait; the event may be skipped then.</param>
     /// <exception cref="ArgumentException">This program has no such reaction, or the reason is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">The reaction does not stand at the event, or passes over too many already.</exception>
-    /// <exception cref="LogUnavailableException">Kept or not: skip it again.</exception>
+    /// <exception cref="LogException">Kept or recorded or not: skip it again.</exception>
     public async Task SkipAsync(ReactionName reaction, LogPosition position, string reason, string? actor, CancellationToken cancellationToken)
     {
         var registered = Registered(reaction);
         var skipped = new SkippedEvent(position, reason, actor, _time.GetUtcNow());
         var known = await registered.Store.ReadSkippedAsync(reaction, cancellationToken);
-        var stands = (await ReportAsync(reaction)).Status.FaultAt == position;
+        var before = await Grain(reaction).GetStatusAsync();
+        var stands = before.FaultAt == position.Value;
         if (!stands && known.All(k => k.Position != position))
         {
             throw new LogRequestRefusedException($"The reaction {reaction} does not stand at position {position}; only an event that it cannot deal with can be skipped.");
@@ -63,6 +77,8 @@ public sealed class ReactionControl
         {
             await Grain(reaction).ResumeAsync();
         }
+
+        await RecordAsync(OperationActions.ReactionSkip, reaction, reason, actor, before, new { Skipped = position.Value });
     }
 
     /// <summary>The events that a reaction passes over, by position.</summary>
@@ -72,6 +88,9 @@ public sealed class ReactionControl
 
     private RegisteredReaction Registered(ReactionName reaction) =>
         _reactions.FindReaction(reaction.Value) ?? throw new ArgumentException($"This program has no reaction '{reaction}'.", nameof(reaction));
+
+    private Task RecordAsync(string action, ReactionName reaction, string reason, string? actor, ReactionProgress before, object after) => _operations.RecordAsync(
+        action, $"reaction:{reaction}", reason, actor, new { before.State, before.Position, before.FaultAt, Fault = OperationsLog.Fault(before.Fault), before.Attempts }, after);
 
     private IReactionGrain Grain(ReactionName reaction) => _grains.GetGrain<IReactionGrain>(reaction.Value);
 

@@ -63,7 +63,7 @@ public sealed class BranchClusterTests(PostgresFixture postgres) : IDisposable
         Assert.Equal($$"""[{"op":"replace","path":"/total","value":{{trunk.Total + 4}}}]""", state.Patch);
 
         Assert.Equal(trunk, await node.Grains.GetGrain<IRovingGrain>("c0").GetAsync());
-        Assert.True(await branches.Get("b1").DropAsync());
+        Assert.True(await branches.DropAsync("b1", "it was seen", null));
         Assert.Equal(before, await HashAsync(eventlog));
     }
 
@@ -109,7 +109,7 @@ public sealed class BranchClusterTests(PostgresFixture postgres) : IDisposable
         Assert.Equal(0, (await Eventually.ServedAsync(grain.GetAsync)).Total);
         await grain.AddAsync(8);
         Assert.Equal(HistoryFault.NotNow, (await Assert.ThrowsAsync<HistoryException>(() => branches.Get("b1").EditAsync([new BranchEditRequest("drop") { Stream = "roving/a", Version = 1 }]))).Fault);
-        await branches.Get("b1").DropAsync();
+        await branches.DropAsync("b1", "it was seen", null);
         Assert.Equal(HistoryFault.NoSuchBranch, (await Assert.ThrowsAsync<HistoryException>(grain.GetAsync)).Fault);
         await branches.CreateAsync("b1", Request([]));
         Assert.Equal(3, (await Eventually.ServedAsync(grain.GetAsync)).Total);
@@ -167,7 +167,7 @@ public sealed class BranchClusterTests(PostgresFixture postgres) : IDisposable
         Assert.Equal(HistoryFault.QuotaReached, (await Assert.ThrowsAsync<HistoryException>(() => first.Services.GetRequiredService<Branches>().CreateAsync("b3", Request([])))).Fault);
         Assert.Equal(HistoryFault.NotNow, (await Assert.ThrowsAsync<HistoryException>(() => first.Services.GetRequiredService<Branches>().CreateAsync("b2", Request([])))).Fault);
         Assert.Equal(["b1", "b2"], (await second.Services.GetRequiredService<Branches>().ListAsync()).Select(b => b.Id));
-        await second.Services.GetRequiredService<Branches>().Get("b1").DropAsync();
+        await second.Services.GetRequiredService<Branches>().DropAsync("b1", "it was seen", null);
         await first.Services.GetRequiredService<Branches>().CreateAsync("b3", Request([]));
         Assert.Equal(HistoryFault.QuotaReached, (await Assert.ThrowsAsync<HistoryException>(() => first.Services.GetRequiredService<Branches>().CreateAsync("b4", Request([]) with { Life = TimeSpan.FromDays(2) }))).Fault);
     }

@@ -40,7 +40,7 @@ public sealed class FineBranchTests(FineBranches branches) : IClassFixture<FineB
 
         var over = await _host.PostAsync("/fines/whatif/payments?branch=b1", new { amount = "1.00", occurredAt = "2011-01-01T00:00:00Z" });
         Assert.Equal((HttpStatusCode.Conflict, "quota-reached"), (over.StatusCode, (await over.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("title").GetString()));
-        Assert.Equal(HttpStatusCode.NoContent, (await _host.Http.DeleteAsync("/_es/branches/b1")).StatusCode);
+        Assert.Equal(HttpStatusCode.NoContent, (await _host.Http.DeleteAsync("/_es/branches/b1?reason=it+was+seen")).StatusCode);
         await Eventually.Async("the activation whose append was refused has ended, and its branch is missed", async () => await _host.RefusedAsync("/fines/whatif?branch=b1") == (HttpStatusCode.NotFound, "no-such-branch"));
         Assert.Equal(["milder-penalty", "paid-in-time"], (await _host.AskAsync("/_es/what-ifs")).GetProperty("functions").EnumerateArray().Select(f => f.GetProperty("name").GetString()));
     }

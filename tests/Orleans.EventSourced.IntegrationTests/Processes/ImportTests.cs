@@ -278,7 +278,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
         await Eventually.Async("the new tables are near the head", async () => (await rebuild.ListAsync(CancellationToken.None)).Count(r => r is { Behind: < 2_000, Fault: null }) == views.Length, seconds: 180);
         foreach (var view in views)
         {
-            Assert.Equal(new SwitchOutcome.Switched(number), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(30), CancellationToken.None));
+            Assert.Equal(new SwitchOutcome.Switched(number), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(30), "it is filled", "ops", CancellationToken.None));
         }
 
         await enough.CancelAsync();

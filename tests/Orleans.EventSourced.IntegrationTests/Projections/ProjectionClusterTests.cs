@@ -196,7 +196,7 @@ public sealed class ProjectionClusterTests
         Assert.Empty(await control.ListParkedAsync(view, CancellationToken.None));
         if (poison == PoisonPolicy.Park)
         {
-            Assert.Equal(new SwitchOutcome.Parked(1), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), CancellationToken.None));
+            Assert.Equal(new SwitchOutcome.Parked(1), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), "it is filled", "ops", CancellationToken.None));
             Assert.Equal(position, (await rebuild.ListParkedAsync(view, CancellationToken.None))[0].Position);
         }
 
@@ -204,7 +204,7 @@ public sealed class ProjectionClusterTests
         await control.SkipAsync(view, position, "it is wrong", "ops", CancellationToken.None);
         await Eventually.Async("the table is filled", async () => (await rebuild.ListAsync(CancellationToken.None)).Single() is { Behind: 0, Fault: null });
         Assert.Empty(await rebuild.ListParkedAsync(view, CancellationToken.None));
-        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), CancellationToken.None));
+        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), "it is filled", "ops", CancellationToken.None));
         await HoldsAsync(10);
         Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
     }
@@ -226,7 +226,7 @@ public sealed class ProjectionClusterTests
         await control.SkipAsync(view, position, "it is wrong", "ops", CancellationToken.None);
         await HoldsAsync(10);
         await Eventually.Async("the table is filled", async () => (await rebuild.ListAsync(CancellationToken.None)).Single() is { Behind: 0, Fault: null });
-        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), CancellationToken.None));
+        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(view, TimeSpan.FromSeconds(10), "it is filled", "ops", CancellationToken.None));
         Assert.True((await control.CompareAsync(view, CancellationToken.None)).IsEqual);
     }
 

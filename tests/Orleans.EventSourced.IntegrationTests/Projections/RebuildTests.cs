@@ -38,7 +38,7 @@ public sealed class RebuildTests(PostgresFixture postgres)
         Assert.Null(await rebuild.BeginAsync(View, "twice", null, Token));
         await Eventually.Async("the table is filled", async () => (await rebuild.ListAsync(Token)).Single() is { Edition.Role: ViewRole.Building, Behind: < 200, Fault: null });
         Assert.True((await rebuild.CompareAsync(View, Token)).IsEqual);
-        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), Token));
+        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), "it is filled", "ops", Token));
         Assert.True((await control.CompareAsync(View, Token)).IsEqual);
 
         Assert.InRange(await told, 1, int.MaxValue);
@@ -48,9 +48,9 @@ public sealed class RebuildTests(PostgresFixture postgres)
 
         // And back, once more around: what is retired goes on from where it stood, with the damage that it has.
         Assert.Equal((1, ViewRole.Retired), (await rebuild.ListAsync(Token)).Single() is var r ? (r.Edition.Number, r.Edition.Role) : default);
-        Assert.True(await rebuild.RevertAsync(View, Token));
+        Assert.True(await rebuild.RevertAsync(View, "a test", null, Token));
         Assert.Equal("nobody", Assert.Single((await rebuild.CompareAsync(View, Token)).Differences).Key);
-        Assert.True(await rebuild.CancelAsync(View, Token));
+        Assert.True(await rebuild.CancelAsync(View, "a test", null, Token));
         await ShowsAsync(database, (3 * Counters) + added);
         Assert.True((await control.CompareAsync(View, Token)).IsEqual);
         Assert.Empty(await rebuild.ListAsync(Token));
@@ -87,10 +87,10 @@ public sealed class RebuildTests(PostgresFixture postgres)
         await AddAsync(first, 1);
         var rebuild = first.Services.GetRequiredService<RebuildControl>();
         await Eventually.Async("the table is filled", async () => (await rebuild.ListAsync(Token)).Single().Behind == 0, seconds: 40);
-        Assert.IsType<SwitchOutcome.Switched>(await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), Token));
+        Assert.IsType<SwitchOutcome.Switched>(await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), "it is filled", "ops", Token));
         await AddAsync(first, 1);
         await ShowsAsync(database, 4 * Counters);
-        Assert.True(await rebuild.DropRetiredAsync(View, Token));
+        Assert.True(await rebuild.DropRetiredAsync(View, "a test", null, Token));
     }
 
     [Fact]
@@ -101,12 +101,12 @@ public sealed class RebuildTests(PostgresFixture postgres)
         var rebuild = node.Services.GetRequiredService<RebuildControl>();
         await AddAsync(node, 2);
         await Eventually.Async("the view is there", async () => (await node.Services.GetRequiredService<ProjectionControl>().CompareAsync(View, Token)) is { IsEqual: true, Rows: Counters });
-        Assert.Equal(new SwitchOutcome.NothingBuilt(), await rebuild.SwitchAsync(View, TimeSpan.Zero, Token));
+        Assert.Equal(new SwitchOutcome.NothingBuilt(), await rebuild.SwitchAsync(View, TimeSpan.Zero, "it is filled", "ops", Token));
         await rebuild.BeginAsync(View, "one", null, Token);
-        Assert.True(await rebuild.CancelAsync(View, Token));
-        Assert.False(await rebuild.CancelAsync(View, Token));
+        Assert.True(await rebuild.CancelAsync(View, "a test", null, Token));
+        Assert.False(await rebuild.CancelAsync(View, "a test", null, Token));
         await rebuild.BeginAsync(View, "two", null, Token);
-        Assert.Equal(new SwitchOutcome.Switched(3), await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), Token));
+        Assert.Equal(new SwitchOutcome.Switched(3), await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), "it is filled", "ops", Token));
         await AddAsync(node, 1);
         await Eventually.Async("the view goes on", async () => await TotalAsync(node) == 3 * Counters);
         Assert.True((await node.Services.GetRequiredService<ProjectionControl>().CompareAsync(View, Token)).IsEqual);

@@ -91,7 +91,7 @@ public sealed class ReactionClusterTests(PostgresFixture postgres)
 
         await Assert.ThrowsAsync<LogRequestRefusedException>(() => control.SkipAsync(Sum, poison + 1, "not that one", null, CancellationToken.None));
         await Assert.ThrowsAsync<ArgumentException>(() => control.SkipAsync(Sum, poison, " ", null, CancellationToken.None));
-        await Assert.ThrowsAsync<ArgumentException>(() => control.ResumeAsync(new ReactionName("nobody")));
+        await Assert.ThrowsAsync<ArgumentException>(() => control.ResumeAsync(new ReactionName("nobody"), "a test", null));
         await control.SkipAsync(Sum, poison, "a test of poison", "ops", CancellationToken.None);
         await SumsToAsync(node, 5);
         await control.SkipAsync(Sum, poison, "said twice", null, CancellationToken.None);
@@ -107,7 +107,7 @@ public sealed class ReactionClusterTests(PostgresFixture postgres)
         await AddAsync(node, "in", 5);
         await StoppedAsync(control);
         _heals = true;
-        await control.ResumeAsync(Sum);
+        await control.ResumeAsync(Sum, "a test", null);
         await SumsToAsync(node, Poison + 5);
     }
 

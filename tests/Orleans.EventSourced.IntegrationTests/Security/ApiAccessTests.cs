@@ -108,6 +108,50 @@ public sealed class ApiAccessTests(GuardedNode guarded) : IClassFixture<GuardedN
     }
 
     [Fact]
+    public async Task what_an_operator_did_is_shown_to_who_may_read_with_the_principal_and_the_reasons()
+    {
+        using var anna = _node.Client(InProcessNode.Anna);
+        anna.DefaultRequestHeaders.Add(ApiAccess.OperateHeader, "1");
+        using var made = await anna.PostAsJsonAsync("/_es/branches?actor=mallory", new { id = "audited", reason = "what if" });
+        using var unexplained = await anna.DeleteAsync("/_es/branches/audited");
+        using var dropped = await anna.DeleteAsync("/_es/branches/audited?reason=seen+enough");
+        using var again = await anna.DeleteAsync("/_es/branches/audited?reason=twice");
+        Assert.Equal((201, 400, 204, 404), ((int)made.StatusCode, (int)unexplained.StatusCode, (int)dropped.StatusCode, (int)again.StatusCode));
+
+        using var rita = _node.Client(InProcessNode.Reader);
+        var all = await rita.GetFromJsonAsync<JsonElement>("/_es/audit?target=branch:audited");
+        Assert.Equal(
+            [("anna", "branch-drop", "seen enough", true, false), ("anna", "branch-create", "what if", false, true)],
+            all.GetProperty("operations").EnumerateArray().Select(o => (o.GetProperty("actor").GetString(), o.GetProperty("action").GetString(), o.GetProperty("reason").GetString(), o.TryGetProperty("before", out _), o.TryGetProperty("after", out _))));
+        Assert.Equal(JsonValueKind.Null, all.GetProperty("next").ValueKind);
+        var newest = await rita.GetFromJsonAsync<JsonElement>("/_es/audit?target=branch:audited&limit=1");
+        var oldest = await rita.GetFromJsonAsync<JsonElement>($"/_es/audit?target=branch:audited&before={newest.GetProperty("next")}");
+        Assert.Equal(all.GetProperty("operations")[1].ToString(), oldest.GetProperty("operations")[0].ToString());
+
+        // It is a stream as any other.
+        var state = await rita.GetFromJsonAsync<JsonElement>("/_es/state/es-operations/all");
+        Assert.InRange(state.GetProperty("state").GetProperty("count").GetInt32(), 2, int.MaxValue);
+        var correlation = all.GetProperty("operations")[0].GetProperty("correlation").GetString();
+        await Eventually.Async("the workflow is traced", async () => (await rita.GetAsync($"/_es/trace/{correlation}")).StatusCode == HttpStatusCode.OK);
+        Assert.All(await rita.GetFromJsonAsync<JsonElement>($"/_es/trace/{correlation}") is var trace ? trace.GetProperty("gaps").EnumerateArray() : default, g => Assert.Fail($"{g}"));
+    }
+
+    [Theory]
+    [InlineData("target=fine_summary", "target")]
+    [InlineData("target=view:", "target")]
+    [InlineData("target=view:a&target=view:b", "target")]
+    [InlineData("limit=0", "limit")]
+    [InlineData("limit=1001", "limit")]
+    [InlineData("before=-1", "before")]
+    public async Task a_question_for_what_operators_did_that_cannot_be_is_refused_and_named(string query, string field)
+    {
+        using var client = _node.Client(InProcessNode.Reader);
+        using var answer = await client.GetAsync($"/_es/audit?{query}");
+        Assert.Equal((HttpStatusCode.BadRequest, "application/problem+json"), (answer.StatusCode, answer.Content.Headers.ContentType?.MediaType));
+        Assert.True((await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("errors").TryGetProperty(field, out _));
+    }
+
+    [Fact]
     public async Task the_actor_is_the_principal_whatever_the_headers_say()
     {
         using var client = _node.Client(InProcessNode.Clerk);

@@ -45,11 +45,12 @@ internal static class FuzzCases
         ["POST /_es/branches"] = r => Post("/_es/branches", [], $$"""{"id":"{{Of(r, Branches)}}","reason":"what if","base":"2","edits":[{"op":"drop","stream":"fine/F1","version":1},{"op":"replace","stream":"fine/F2","version":1,"type":"payment-received","data":{"amount":"1.00","occurredAt":"{{When}}"} },{"op":"apply","function":"milder-penalty","parameters":{"factor":1.5} }],"rules":[],"minutes":5}"""),
         ["GET /_es/branches/{id}"] = r => Get("/_es/branches/{}", [Of(r, Branches)]),
         ["POST /_es/branches/{id}/edits"] = r => Post("/_es/branches/{}/edits", [Of(r, Branches)], """[{"op":"drop","stream":"fine/F1","version":1},{"op":"insert","stream":"fine/F1","version":1,"type":"payment-received","data":{"amount":"1.00","occurredAt":"2026-01-06T09:00:00Z"}}]"""),
-        ["DELETE /_es/branches/{id}"] = r => new("DELETE", "/_es/branches/{}", [Of(r, Branches)], [], null),
+        ["DELETE /_es/branches/{id}"] = r => new("DELETE", "/_es/branches/{}", [Of(r, Branches)], [("reason", "over")], null),
         ["GET /_es/branches/{id}/state/{type}/{**key}"] = r => Get("/_es/branches/{}/state/{}/{}", [Of(r, Branches), "fine", Of(r, Fines)]),
         ["GET /_es/branches/{id}/views/{view}"] = r => Get("/_es/branches/{}/views/{}", [Of(r, Branches), Of(r, Views)], ("limit", "5")),
         ["GET /_es/branches/{id}/views/{view}/{**key}"] = r => Get("/_es/branches/{}/views/{}/{}", [Of(r, Branches), Of(r, Views), Of(r, Fines)]),
         ["GET /_es/branches/{id}/diff/{view}"] = r => Get("/_es/branches/{}/diff/{}", [Of(r, Branches), Of(r, Views)]),
+        ["GET /_es/audit"] = _ => Get("/_es/audit", [], ("target", "branch:b1"), ("before", "100"), ("limit", "5")),
         ["GET /_es/trace/{**id}"] = _ => Get("/_es/trace/{}", ["case-7"]),
     };
 

@@ -125,7 +125,7 @@ public sealed class ViewStreamTests
         var rebuild = node.Services.GetRequiredService<RebuildControl>();
         Assert.NotNull(await rebuild.BeginAsync(View, "to see who hears of it", null, CancellationToken.None));
         await AddAsync(node, 1);
-        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), CancellationToken.None));
+        Assert.Equal(new SwitchOutcome.Switched(2), await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), "it is filled", "ops", CancellationToken.None));
         await AddAsync(node, 1);
         _kept.Pretend("returned", "ghost");
         await FollowAsync(node, "returned", older);

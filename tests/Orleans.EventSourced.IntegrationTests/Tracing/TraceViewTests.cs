@@ -48,11 +48,11 @@ public sealed class TraceViewTests(PostgresFixture postgres) : IDisposable
         Assert.True((await control.CompareAsync(View, Token)) is { IsEqual: true, Rows: 3 });
 
         await rebuild.BeginAsync(View, "to see it", "ops", Token);
-        Assert.IsType<SwitchOutcome.Switched>(await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(30), Token));
+        Assert.IsType<SwitchOutcome.Switched>(await rebuild.SwitchAsync(View, TimeSpan.FromSeconds(30), "it is filled", "ops", Token));
         await AddAsync(node, "c3", Strange);
         await Eventually.Async("the traces go on", async () => (await traces.FindAsync(Strange, Token)).Trace is { Nodes.Count: 6 });
         Assert.True((await control.CompareAsync(View, Token)) is { IsEqual: true, Rows: 4 });
-        Assert.True(await rebuild.DropRetiredAsync(View, Token));
+        Assert.True(await rebuild.DropRetiredAsync(View, "a test", null, Token));
     }
 
     private static void Views(ISiloBuilder silo) => silo.AddTrace(slices: 2).AddView(Projection.Of<CounterRow, CounterEvent>());
