@@ -273,7 +273,7 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
         (string Name, string Value)[] header = [("ES-Operate", "faults")];
         var made = await _tries.SendAsync(HttpMethod.Post, node, "/_es/branches", $$"""{"id":"{{branch}}","reason":"what if","edits":[{"op":"drop","stream":"fine/{{fine}}","version":1}]}""", header);
         var paid = await _tries.SendAsync(HttpMethod.Post, node, $"/fines/{Own()}/payments?branch={branch}", $$"""{"amount":"{{PaidOnBranches}}","occurredAt":"{{When}}"}""");
-        var gone = await _tries.SendAsync(HttpMethod.Delete, node, $"/_es/branches/{branch}", null, header);
+        var gone = await _tries.SendAsync(HttpMethod.Delete, node, $"/_es/branches/{branch}?reason=asked", null, header);
         foreach (var answer in new[] { made, paid, gone })
         {
             if (answer is { Status: HttpStatusCode.InternalServerError } broken)

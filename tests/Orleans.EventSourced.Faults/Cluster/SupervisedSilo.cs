@@ -172,7 +172,7 @@ internal sealed class SupervisedSilo : IAsyncDisposable
             {
                 if (_output.BaseStream is { CanWrite: true })
                 {
-                    _output.WriteLine($"{DateTime.UtcNow:HH:mm:ss.fff} {line}");
+                    _output.WriteLine($"{TimeProvider.System.GetUtcNow():HH:mm:ss.fff} {line}");
                 }
             }
         }
