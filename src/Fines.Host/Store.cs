@@ -159,6 +159,7 @@ internal abstract record Store
         private void Set(PostgresOptions options)
         {
             (options.ConnectionString, options.AdminConnectionString, options.MaxConnections) = (Options.ConnectionString, Options.AdminConnectionString, Options.MaxConnections);
+            options.MaxHistoryConnections = Options.MaxHistoryConnections;
             (options.ConnectTimeout, options.CommandTimeout, options.LockTimeout) = (Options.ConnectTimeout, Options.CommandTimeout, Options.LockTimeout);
         }
     }

@@ -177,7 +177,7 @@ public sealed class FineApiTests(FineApi api) : IClassFixture<FineApi>
         {
             var paid = await _host.PostAsync("/fines/mine/payments", new { amount = "1.00", occurredAt = Day });
             var position = paid.Headers.GetValues("ES-Position").Single();
-            var answer = await _host.Http.GetAsync($"/views/fine_summary/mine?after={position}");
+            var answer = await _host.Http.GetAsync($"/views/fine_summary/mine?after={position}&wait=30");
             Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync());
             Assert.True(long.Parse(answer.Headers.GetValues("ES-Position").Single(), null) >= long.Parse(position, null));
             var row = JsonDocument.Parse(await answer.Content.ReadAsStringAsync()).RootElement;
@@ -185,7 +185,7 @@ public sealed class FineApiTests(FineApi api) : IClassFixture<FineApi>
         }
 
         var settled = await _host.PostAsync("/fines/mine/payments", new { amount = "15.50", occurredAt = Day }, ("X-Reason", "the rest"));
-        await AssertProblemAsync(404, "no-such-row", await _host.Http.GetAsync($"/views/open_cases/mine?after={settled.Headers.GetValues("ES-Position").Single()}"));
+        await AssertProblemAsync(404, "no-such-row", await _host.Http.GetAsync($"/views/open_cases/mine?after={settled.Headers.GetValues("ES-Position").Single()}&wait=30"));
     }
 
     [Fact]
@@ -202,16 +202,16 @@ public sealed class FineApiTests(FineApi api) : IClassFixture<FineApi>
         var cursor = "";
         do
         {
-            var page = await _host.GetAsync($"/views/fine_summary?article=4711&sort=-issued_at&limit=3&after={last}{cursor}");
+            var page = await _host.GetAsync($"/views/fine_summary?article=4711&sort=-issued_at&limit=3&after={last}&wait=30{cursor}");
             keys.AddRange(page.GetProperty("rows").EnumerateArray().Select(r => r.GetProperty("key").GetString()!));
             cursor = page.GetProperty("next").GetString() is { } next ? $"&cursor={next}" : "";
         }
         while (cursor.Length > 0);
 
         Assert.Equal(Enumerable.Range(0, 7).Reverse().Select(i => $"page-{i}"), keys);
-        var dear = await _host.GetAsync($"/views/open_cases?outstanding.ge=13&outstanding.lt=14.5&sort=outstanding&after={last}&issued_at.gt=2000-01-01T00:00:00Z");
+        var dear = await _host.GetAsync($"/views/open_cases?outstanding.ge=13&outstanding.lt=14.5&sort=outstanding&after={last}&wait=30&issued_at.gt=2000-01-01T00:00:00Z");
         Assert.Equal(["13.00", "14.00"], dear.GetProperty("rows").EnumerateArray().Where(r => r.GetProperty("key").GetString()!.StartsWith("page-", StringComparison.Ordinal)).Select(r => r.GetProperty("row").GetProperty("outstanding").GetString()!).Distinct());
-        var month = await _host.GetAsync($"/views/officer_month/9/2006-07?after={last}");
+        var month = await _host.GetAsync($"/views/officer_month/9/2006-07?after={last}&wait=30");
         Assert.Equal(7, month.GetProperty("row").GetProperty("fines").GetInt32());
     }
 
@@ -219,7 +219,7 @@ public sealed class FineApiTests(FineApi api) : IClassFixture<FineApi>
     public async Task a_row_has_an_etag()
     {
         var issued = await IssueAsync("tagged");
-        var row = await _host.Http.GetAsync($"/views/fine_summary/tagged?after={issued.Headers.GetValues("ES-Position").Single()}");
+        var row = await _host.Http.GetAsync($"/views/fine_summary/tagged?after={issued.Headers.GetValues("ES-Position").Single()}&wait=30");
         using var request = new HttpRequestMessage(HttpMethod.Get, "/views/fine_summary/tagged");
         request.Headers.IfNoneMatch.Add(row.Headers.ETag!);
         Assert.Equal(HttpStatusCode.NotModified, (await _host.Http.SendAsync(request)).StatusCode);

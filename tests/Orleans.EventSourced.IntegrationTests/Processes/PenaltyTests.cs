@@ -53,7 +53,7 @@ public sealed class PenaltyTests(PostgresFixture postgres) : IDisposable
         await Eventually.Async("the penalty", async () => (await PenaltiesAsync(node, "open")).Count > 0);
 
         var position = (await node.GetAsync("/fines/open")).GetProperty("position").GetInt64();
-        Assert.Empty((await node.GetAsync($"/views/penalty_due?after={position}")).GetProperty("rows").EnumerateArray());
+        Assert.Empty((await node.GetAsync($"/views/penalty_due?after={position}&wait=30")).GetProperty("rows").EnumerateArray());
         Assert.Empty(await PenaltiesAsync(node, "paid"));
         var figures = JsonDocument.Parse(import.Output).RootElement;
         Assert.Equal(figures.GetProperty("events").GetInt64() + 6, position);

@@ -41,7 +41,7 @@ public sealed class SessionTests(PostgresFixture postgres) : IDisposable
         using var both = await next.Http.GetAsync("/views/fine_summary/a?session=tab%201&after=1");
         Assert.Equal(HttpStatusCode.BadRequest, both.StatusCode);
         var position = (await next.GetAsync("/fines/a")).GetProperty("position").GetInt64();
-        await next.GetAsync($"/views/fine_summary/a?after={position}");
+        await next.GetAsync($"/views/fine_summary/a?after={position}&wait=30");
         foreach (var address in addresses)
         {
             Assert.True((await next.GetAsync($"{address}?view=fine_summary")).GetProperty("projected").GetBoolean());

@@ -31,7 +31,7 @@ public sealed class ViewCrashTests(PostgresFixture postgres) : IDisposable
         await using (var killed = await HostProcess.ServeAsync(_folder, eventlog))
         {
             before = await PayAsync(killed, "a", 10);
-            await killed.GetAsync($"/views/article_totals?after={before}");
+            await killed.GetAsync($"/views/article_totals?after={before}&wait=30");
             await ExecuteAsync(holder, "create function hold() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock_shared(4711); return null; end'");
             await ExecuteAsync(holder, hold);
             await ExecuteAsync(holder, "select pg_advisory_lock(4711)");
