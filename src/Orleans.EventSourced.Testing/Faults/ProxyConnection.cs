@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 
 namespace Orleans.EventSourced.Testing.Faults;
@@ -122,11 +121,5 @@ internal sealed class ProxyPackets(TimeProvider time)
         }
     }
 
-    public async IAsyncEnumerable<(long CameAt, ReadOnlyMemory<byte> Bytes, FaultProxy.PendingCut? Cut)> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
-    {
-        await foreach (var packet in _packets.Reader.ReadAllAsync(cancellationToken).ConfigureAwait(false))
-        {
-            yield return packet;
-        }
-    }
+    public IAsyncEnumerable<(long CameAt, ReadOnlyMemory<byte> Bytes, FaultProxy.PendingCut? Cut)> ReadAllAsync() => _packets.Reader.ReadAllAsync();
 }

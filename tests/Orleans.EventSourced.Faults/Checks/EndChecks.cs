@@ -30,8 +30,6 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
 
     public int Gaps { get; private set; }
 
-    public string Verified { get; private set; } = "";
-
     public async Task<IReadOnlyList<string>> RunAsync()
     {
         if (!await IsAliveAsync())
@@ -260,11 +258,11 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         start.Environment["ConnectionStrings__eventlog"] = cluster.AdminConnectionString;
         using var verify = Process.Start(start)!;
         var errors = verify.StandardError.ReadToEndAsync();
-        Verified = (await verify.StandardOutput.ReadToEndAsync()).Trim();
+        var report = (await verify.StandardOutput.ReadToEndAsync()).Trim();
         await verify.WaitForExitAsync();
         if (verify.ExitCode != 0)
         {
-            _violations.Add($"I9: verify --views ended with {verify.ExitCode}: {Verified} {await errors}");
+            _violations.Add($"I9: verify --views ended with {verify.ExitCode}: {report} {await errors}");
         }
     }
 
