@@ -57,17 +57,19 @@ internal static class PostgresErrors
         e is NpgsqlException or SocketException or IOException or TimeoutException or OperationCanceledException or InvalidOperationException { InnerException: NpgsqlException or SocketException or TimeoutException };
 
     /// <summary>
-    /// What an error says of the append that met it, by the classes of PostgreSQL's appendix A. An error that a statement raises rolls its transaction back; but the server also reports by one
-    /// that it ends a session, perhaps behind the commit (57P01, 57P02), that it was interrupted (57014), or that it does not know itself (08, 40003, XX). What is not named here is unknown, too.
+    /// What an error says of the append that met it, by the classes of PostgreSQL's appendix A. An error that a statement raises rolls its transaction back, and es.append raises none behind its own
+    /// commit; but the server itself may report there that it ends the session (25P03, 25P04, 57P01, 57P02, 57P05), that it was interrupted (57014), that it lacks memory or files for the reply (53,
+    /// 58), or that it does not know itself (08, 40003, XX). Of 53 a full disk (53100) and no connection free (53300) come before the commit alone. What is not named here is unknown, too
+    /// (docs/decisions/0033).
     /// </summary>
     private static Fate FateOf(string state) => state switch
     {
         "23505" => Fate.Misconfigured,
-        "40003" => Fate.Unknown,
-        "57P03" => Fate.NotNow,
+        "25P03" or "25P04" or "40003" => Fate.Unknown,
+        "53100" or "53300" or "57P03" => Fate.NotNow,
         _ => state[..2] switch
         {
-            "25" or "40" or "53" or "55" or "58" or "72" => Fate.NotNow,
+            "25" or "40" or "55" or "72" => Fate.NotNow,
             "0A" or "20" or "21" or "22" or "23" or "2F" or "38" or "39" or "44" or "54" or "P0" => Fate.Refused,
             "03" or "09" or "0B" or "0F" or "0L" or "0P" or "0Z" or "24" or "26" or "27" or "28" or "2B" or "2D" or "34" or "3B" or "3D" or "3F" or "42" or "F0" or "HV" => Fate.Misconfigured,
             _ => Fate.Unknown,

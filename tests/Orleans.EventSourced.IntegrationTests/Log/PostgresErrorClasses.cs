@@ -19,11 +19,11 @@ public sealed class PostgresErrorClasses(PostgresFixture postgres) : IAsyncLifet
     /// <summary>What an error of each class says of an append: rolled back and worth another try, rolled back for what it contains, for how the server is set up, or unknown.</summary>
     private static readonly Dictionary<Type, string[]> Expected = new()
     {
-        [typeof(LogUnavailableException)] = ["25", "40", "53", "55", "57P03", "58", "72"],
+        [typeof(LogUnavailableException)] = ["25", "40", "53100", "53300", "55", "57P03", "72"],
         [typeof(LogRequestRefusedException)] = ["0A", "20", "21", "22", "23", "2F", "38", "39", "44", "54", "P0"],
         [typeof(LogMisconfiguredException)] =
             ["23505", "03", "09", "0B", "0F", "0L", "0P", "0Z", "24", "26", "27", "28", "2B", "2D", "34", "3B", "3D", "3F", "42", "F0", "HV"],
-        [typeof(LogOutcomeUnknownException)] = ["08", "40003", "57", "XX", "01", "02"],
+        [typeof(LogOutcomeUnknownException)] = ["08", "25P03", "25P04", "40003", "53", "57", "58", "XX", "01", "02"],
     };
 
     private PostgresOptions _options = null!;
@@ -97,8 +97,6 @@ public sealed class PostgresErrorClasses(PostgresFixture postgres) : IAsyncLifet
     [InlineData("53100")]
     [InlineData("53300")]
     [InlineData("57P03")]
-    [InlineData("58000")]
-    [InlineData("58030")]
     public async Task what_surely_wrote_nothing_is_tried_three_times_more_and_then_told(string state)
     {
         await using var log = new PostgresEventLog(_options);
@@ -132,6 +130,8 @@ public sealed class PostgresErrorClasses(PostgresFixture postgres) : IAsyncLifet
     [InlineData("57P01")]
     [InlineData("57P02")]
     [InlineData("57014")]
+    [InlineData("53200")]
+    [InlineData("58030")]
     [InlineData("XX000")]
     public async Task what_is_in_doubt_is_sent_again_under_its_ids_until_the_log_answers(string state)
     {
@@ -141,6 +141,43 @@ public sealed class PostgresErrorClasses(PostgresFixture postgres) : IAsyncLifet
         Assert.IsType<AppendOutcome.Appended>(await group.AppendAsync(Requests.One("t/a")));
         Assert.Equal(0, await LeftAsync());
         Assert.Equal(1, (await log.ReadHeadAsync(Cancel)).Position.Value);
+    }
+
+    /// <summary>What a server can meet when it has committed and makes its reply ready.</summary>
+    [Theory]
+    [InlineData("25P03")]
+    [InlineData("25P04")]
+    [InlineData("53200")]
+    [InlineData("53400")]
+    [InlineData("57014")]
+    [InlineData("57P01")]
+    [InlineData("58000")]
+    [InlineData("58030")]
+    [InlineData("XX000")]
+    public async Task an_error_behind_the_commit_is_in_doubt_and_is_resolved_to_the_first_answer(string state)
+    {
+        await PostgresLaws.ExecuteAsync(_admin, $"""
+            alter procedure es.append rename to append_without_error;
+            create procedure es.append(
+              p_stream text[], p_expected int[], p_count int[], p_hash text[], e_id uuid[], e_type text[], e_schema smallint[], e_data bytea[], e_metadata bytea[],
+              inout r_outcome int[], inout r_version int[], inout r_position bigint[], inout r_at timestamptz[])
+            language plpgsql as $$
+            begin
+              call es.append_without_error(p_stream, p_expected, p_count, p_hash, e_id, e_type, e_schema, e_data, e_metadata, r_outcome, r_version, r_position, r_at);
+              if pg_catalog.nextval('public.left_to_raise') > 0 then
+                raise exception 'raised behind the commit' using errcode = '{state}';
+              end if;
+            end $$;
+            grant execute on procedure es.append to es_writer;
+            """);
+        await using var log = new PostgresEventLog(_options);
+        await RaiseBehindAsync(1);
+        await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => log.AppendAsync([Requests.One("t/alone")], Cancel));
+        Assert.Equal(1, (await log.ReadHeadAsync(Cancel)).Position.Value);
+        await using var group = Group(log);
+        await RaiseBehindAsync(1);
+        Assert.Equal(new StreamVersion(1), Assert.IsType<AppendOutcome.Duplicate>(await group.AppendAsync(Requests.One("t/a", ExpectedVersion.NoStream))).Version);
+        Assert.Equal(2, (await log.ReadHeadAsync(Cancel)).Position.Value);
     }
 
     [Theory]
@@ -307,6 +344,9 @@ public sealed class PostgresErrorClasses(PostgresFixture postgres) : IAsyncLifet
     /// <summary>The next appends meet this error, so many times.</summary>
     private Task RaiseAsync(string state, int times) =>
         PostgresLaws.ExecuteAsync(_admin, $"delete from public.faults; insert into public.faults values ('{state}'); select setval('public.left_to_raise', {times}, false)");
+
+    /// <summary>So many appends meet their error behind the commit, and none before it.</summary>
+    private Task RaiseBehindAsync(int times) => PostgresLaws.ExecuteAsync(_admin, $"select setval('public.left_to_raise', {times}, false)");
 
     private async Task<long> LeftAsync()
     {
