@@ -90,9 +90,14 @@ internal static class FineEndpoints
         }
     }
 
-    private static async Task<IResult> GetAsync(string id, HttpContext http, IGrainFactory grains)
+    private static async Task<IResult> GetAsync(string id, HttpContext http, IGrainFactory grains, StreamLoader loader, long after = 0)
     {
         var stream = StreamOf(id);
+        if (after < 0)
+        {
+            throw new BadCommandException("after", "It is a position, 0 or more.");
+        }
+
         if (http.Request.Query["asOf"].ToString() is { Length: > 0 } at)
         {
             if (BranchOf(http) is not null)
@@ -106,6 +111,13 @@ internal static class FineEndpoints
         }
 
         var fine = await grains.GetGrain<IFineGrain>(BranchOf(http) is { } branch ? BranchKey.Of(branch, id) : id).GetAsync();
+        if (fine.Position < after && BranchOf(http) is null && await loader.ReadAsync(stream, new StreamVersion(fine.Version), 1) is { Count: > 0 })
+        {
+            // The node was cut off from the others and does not know yet that the fine lives elsewhere now; the log knows.
+            var now = await http.RequestServices.GetRequiredService<EventHistory>().ReadAsync(stream, null, http.RequestAborted);
+            fine = new FineSnapshot((Fine)now.State, now.Version.Value, now.Position.Value);
+        }
+
         if (fine.Version == 0)
         {
             return NotFound(id);

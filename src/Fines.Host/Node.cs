@@ -104,10 +104,12 @@ internal static class Node
 
         silo.Configure<ClusterMembershipOptions>(o =>
         {
-            // A node that is killed is declared dead within two seconds, and a node that starts does not wait for one that wrote its last sign of life six seconds ago.
+            // A node that is killed is declared dead within two seconds, and a node that starts does not wait for one that wrote its last sign of life six seconds ago. One that stood still, and that
+            // the others go on without, reads so within two seconds of its waking, and ends.
             o.ProbeTimeout = TimeSpan.FromSeconds(1);
             o.NumMissedProbesLimit = 2;
             o.NumVotesForDeathDeclaration = 1;
+            o.TableRefreshTimeout = TimeSpan.FromSeconds(2);
             o.IAmAliveTablePublishTimeout = TimeSpan.FromSeconds(2);
             o.NumMissedTableIAmAliveLimit = 3;
         });

@@ -15,8 +15,10 @@ internal sealed class FaultRun(FaultRunOptions options)
 {
     private const int Violated = 3;
 
-    /// <summary>So much later, too, nothing may have come into the log that was refused; a short run does not wait for it.</summary>
-    private static readonly TimeSpan Later = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(5);
+
+    /// <summary>So long after the last fault, too, nothing may have come into the log that was refused: in a long run, and in a short one.</summary>
+    private static readonly (TimeSpan Long, TimeSpan Short) Later = (TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(20));
 
     private static readonly string Configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name;
     private static readonly string Program = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../../../../src/Fines.Host/bin", Configuration, "net10.0/Fines.Host.dll"));
@@ -48,16 +50,24 @@ internal sealed class FaultRun(FaultRunOptions options)
 
         await using var history = new RunHistory(Path.Combine(folder, "history.jsonl"));
         using var injector = new Injector(cluster, programs, Say);
+        using var stopReaders = new CancellationTokenSource();
+        LogReader[] readers = [new LogReader(cluster, history, pageEvents: 20), new LogReader(cluster, history, pageEvents: 1_000)];
+        var reading = Task.WhenAll([.. readers.Select(r => r.RunAsync(stopReaders.Token)), new CheckpointWatcher(cluster, history).RunAsync(stopReaders.Token)]);
         var clients = await WorkAsync(cluster, history, injector, schedule);
         Say("all faults are over; the facts are counted");
         var ended = TimeProvider.System.GetTimestamp();
-        var checks = new EndChecks(cluster, history, clients, new Random(options.Seed), Program, folder);
-        List<string> violations = [.. history.Violations, .. await checks.RunAsync()];
+        var checks = new EndChecks(cluster, history, clients, new Random(options.Seed), Program, folder, Say);
+        List<string> violations = [.. await checks.RunAsync()];
         violations.AddRange(Scenario.Check(options.Scenario, cluster, injector.Injected, history.Operations));
-        var wait = schedule.Length < TimeSpan.FromMinutes(5) ? TimeSpan.Zero : Later - TimeProvider.System.GetElapsedTime(ended);
+        violations.AddRange(Scenario.CheckEnds(cluster, injector.Injected));
+        var wait = (schedule.Length < Long ? Later.Short : Later.Long) - TimeProvider.System.GetElapsedTime(ended);
         await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
+        await stopReaders.CancelAsync();
+        await reading;
+        violations.AddRange(history.Violations);
         var log = await cluster.ReadLogAsync();
-        violations.AddRange(new HistoryChecker(history.Lines, log).Check().Select(v => v.ToString()));
+        violations.AddRange(readers.Where(r => log.Count > 0 && r.At != log[^1].Position).Select(r => $"I6: {r.Name} came to the end of the log at {r.At}, and its last event is at {log[^1].Position}"));
+        violations.AddRange(new HistoryChecker(history.Lines, log) { Describe = RunHistory.Describe }.Check().Select(v => v.ToString()));
         violations.AddRange(checks.CheckLog(log));
         var report = new Report(options, schedule, history, injector.Injected, checks, log, violations, cluster);
         await report.WriteAsync(Path.Combine(folder, "report.md"));
@@ -70,13 +80,8 @@ internal sealed class FaultRun(FaultRunOptions options)
     private async Task<IReadOnlyList<FineClient>> WorkAsync(FaultCluster cluster, RunHistory history, Injector injector, FaultSchedule schedule)
     {
         using var stopClients = new CancellationTokenSource();
-        using var stopReaders = new CancellationTokenSource();
         var clients = Enumerable.Range(0, options.Clients).Select(n => new FineClient(n, unchecked((options.Seed * 1_000) + n), cluster, history, givesUp: options.Scenario is null, stopClients.Token)).ToList();
-        var watching = Task.WhenAll(
-            new LogReader(cluster, history, pageEvents: 20).RunAsync(stopReaders.Token),
-            new LogReader(cluster, history, pageEvents: 1_000).RunAsync(stopReaders.Token),
-            new CheckpointWatcher(cluster, history).RunAsync(stopReaders.Token));
-        var working = Task.WhenAll(clients.Select(c => Task.Run(c.RunAsync)));
+        var working = Task.WhenAll([.. clients.Select(c => Task.Run(c.RunAsync)), Task.Run(() => new BatchClient(cluster, history).RunAsync(stopClients.Token))]);
         var injecting = injector.RunAsync(schedule);
         var ended = await Task.WhenAny(Task.WhenAll(Task.Delay(schedule.Length), injecting), working);
         await stopClients.CancelAsync();
@@ -84,8 +89,6 @@ internal sealed class FaultRun(FaultRunOptions options)
         await injecting;
         await injector.HealAsync();
         await working;
-        await stopReaders.CancelAsync();
-        await watching;
         return clients;
     }
 

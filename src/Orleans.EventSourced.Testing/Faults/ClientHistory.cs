@@ -39,7 +39,11 @@ public sealed class ClientHistory
     }
 
     /// <summary>A command is about to be sent, for the first time or again.</summary>
-    public void Invoke(string client, CommandId command, StreamId stream) => Add(new HistoryLine(0, client, HistoryKind.Invoke, command, stream));
+    /// <param name="client">Who sends it.</param>
+    /// <param name="command">The command.</param>
+    /// <param name="stream">Its stream.</param>
+    /// <param name="content">What its events are to say, see <see cref="HistoryLine.Content"/>; null: not told.</param>
+    public void Invoke(string client, CommandId command, StreamId stream, string? content = null) => Add(new HistoryLine(0, client, HistoryKind.Invoke, command, stream) { Content = content });
 
     /// <summary>It was answered: done, now or before.</summary>
     /// <param name="client">Who asked.</param>

@@ -10,9 +10,9 @@ namespace Orleans.EventSourced.Testing.Faults;
 /// </summary>
 /// <remarks>
 /// <list type="table">
-/// <item><term>I1</term><description>no acknowledged command is lost: it is in the log, where its answer said</description></item>
-/// <item><term>I2</term><description>one command has one effect: no event id twice, the ids of its events are those derived from it, and every try that was answered got the first answer</description></item>
-/// <item><term>I3</term><description>no means never: what was refused or failed at each try is not in the log</description></item>
+/// <item><term>I1</term><description>no acknowledged command is lost: it is in the log, where its answer said, and says what it was to say</description></item>
+/// <item><term>I2</term><description>one command has one effect: no event id twice, the ids of its events are those derived from it, every try that was answered got the first answer, and streams that clients write hold nothing that nobody asked for</description></item>
+/// <item><term>I3</term><description>no means never: what was refused or failed at each try is not in the log, and nothing is refused that was in the log already</description></item>
 /// <item><term>I4</term><description>the versions of a stream are 1, 2, 3 ... in the order of positions</description></item>
 /// <item><term>I5</term><description>positions have no gap, for readers either, and times do not run backward</description></item>
 /// <item><term>I6</term><description>nothing appears behind a position already read, and nothing that was read changes</description></item>
@@ -61,6 +61,9 @@ public sealed class HistoryChecker
         }
     }
 
+    /// <summary>Says what an event of a client's command holds, as <see cref="HistoryLine.Content"/> does, or null where it holds nothing that the command says. Null itself: contents are not compared.</summary>
+    public Func<RecordedEvent, string?>? Describe { get; init; }
+
     /// <summary>What was found so far, at most <see cref="MaxViolations"/>.</summary>
     public IReadOnlyList<Violation> Violations => _violations;
 
@@ -85,6 +88,7 @@ public sealed class HistoryChecker
         {
             _checked = true;
             CheckLog();
+            CheckOrigins();
             CheckAnswers();
             CheckOrder();
             CheckReads();
@@ -188,6 +192,23 @@ public sealed class HistoryChecker
         }
     }
 
+    /// <summary>On a stream that clients write, an event is of a command that one of them sent, or caused by an event before it, as what a reaction does is.</summary>
+    private void CheckOrigins()
+    {
+        var asked = _lines.Where(l => l.Kind == HistoryKind.Invoke).Select(l => (l.Command, l.Stream)).ToHashSet();
+        var streams = asked.Select(a => a.Stream).ToHashSet();
+        var before = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var e in _log)
+        {
+            if (streams.Contains(e.Stream) && (EventMetadata.TryParse(e.Metadata) is not { } metadata || !(asked.Contains((metadata.Command, e.Stream)) || before.Contains(metadata.Causation ?? ""))))
+            {
+                Found("I2", $"nobody asked for the event at position {e.Position}, version {e.Version} of {e.Stream}.");
+            }
+
+            before.Add(e.Id.ToString());
+        }
+    }
+
     private void CheckAnswers()
     {
         foreach (var tries in _lines.Where(l => l.Kind != HistoryKind.Read).GroupBy(l => (l.Command, l.Stream)))
@@ -212,10 +233,20 @@ public sealed class HistoryChecker
                 Found("I2", $"tries of one command got different answers: {string.Join("; ", answers)}.");
             }
 
+            if (written.Count > 0 && Describe is { } describe && tries.FirstOrDefault(l => l.Content is not null)?.Content is { } content && string.Join("; ", written.Select(describe).OfType<string>()) is var said && said != content)
+            {
+                Found("I1", $"command {tries.Key.Command} on {tries.Key.Stream} was to say '{content}', and the log says '{said}' at position {written[^1].Position}.");
+            }
+
             var ends = tries.Where(l => l.Kind != HistoryKind.Invoke).ToList();
             if (written.Count > 0 && tries.Count() == 2 * ends.Count && ends.TrueForAll(l => l.Kind is HistoryKind.Fail or HistoryKind.Refused))
             {
                 Found("I3", $"command {tries.Key.Command} on {tries.Key.Stream} is in the log at position {written[0].Position}; its tries ended as {string.Join("; ", ends)}.");
+            }
+
+            if (written.Count > 0 && ends.Find(l => l.Kind == HistoryKind.Refused && KnownBefore(Began(tries, l)) >= written[0].Position) is { } late)
+            {
+                Found("I3", $"'{late}' was answered to a try that began when the command was in the log already, at position {written[0].Position}.");
             }
 
             if (answers.MinBy(a => a.At) is { Events: not 0 } first && ends.Find(l => l.Kind == HistoryKind.Refused && Began(tries, l) > first.At) is { } refused)
@@ -224,6 +255,9 @@ public sealed class HistoryChecker
             }
         }
     }
+
+    /// <summary>How far the log surely was before a moment: some client had been told so.</summary>
+    private LogPosition KnownBefore(long at) => _lines.Where(l => l.At < at && l.Position is not null).Select(l => l.Position!.Value).DefaultIfEmpty(LogPosition.Start).Max();
 
     private static long Began(IEnumerable<HistoryLine> tries, HistoryLine end) =>
         tries.Where(l => l.Kind == HistoryKind.Invoke && l.Client == end.Client && l.At < end.At).Select(l => l.At).DefaultIfEmpty(long.MinValue).Max();

@@ -43,6 +43,9 @@ public sealed record HistoryLine(long At, string Client, HistoryKind Kind, Comma
     /// <summary>Of <see cref="HistoryKind.Ok"/>: how many events the command wrote; null: not told, but one at least. 0: it was accepted without any.</summary>
     public int? Events { get; init; }
 
+    /// <summary>Of <see cref="HistoryKind.Invoke"/>: what the events of the command are to say, in order and with "; " between them, in the words of <see cref="HistoryChecker.Describe"/>; null: not told.</summary>
+    public string? Content { get; init; }
+
     /// <summary>Of <see cref="HistoryKind.Read"/>: whether the client asked for what it knows of, by its own writes and reads; otherwise an older answer is no fault.</summary>
     public bool IsSession { get; init; }
 

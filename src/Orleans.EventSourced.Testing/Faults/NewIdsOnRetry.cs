@@ -3,8 +3,8 @@ using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Testing.Faults;
 
-/// <summary><see cref="SeededBug.NewIdsOnRetry"/>: ids that were sent before are replaced.</summary>
-internal sealed class NewIdsOnRetry(IEventLog inner) : IEventLog
+/// <summary><see cref="SeededBug.NewIdsOnRetry"/> and <see cref="SeededBug.NewCommandOnRetry"/>: ids that were sent before are replaced.</summary>
+internal sealed class NewIdsOnRetry(IEventLog inner, bool newCommand) : IEventLog
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<EventId, int> _sent = [];
@@ -31,8 +31,16 @@ internal sealed class NewIdsOnRetry(IEventLog inner) : IEventLog
     {
         var tries = _sent.GetValueOrDefault(request.Events[0].Id);
         _sent[request.Events[0].Id] = tries + 1;
-        return tries == 0
-            ? request
-            : new AppendRequest(request.Stream, request.Expected, [.. request.Events.Select((e, i) => e with { Id = EventId.Derive(new CommandId(e.Id.Value), request.Stream, (tries * AppendRequest.MaxEvents) + i) })], request.RequestHash);
+        return tries == 0 ? request : new AppendRequest(request.Stream, request.Expected, [.. request.Events.Select((e, i) => Renewed(e, request, (tries * AppendRequest.MaxEvents) + i))], request.RequestHash);
+    }
+
+    private NewEvent Renewed(NewEvent e, AppendRequest request, int ordinal)
+    {
+        var other = new CommandId(request.Events[0].Id.Value);
+        return e with
+        {
+            Id = EventId.Derive(other, request.Stream, ordinal),
+            Metadata = newCommand ? (EventMetadata.Parse(e.Metadata) with { Command = other }).ToJson() : e.Metadata,
+        };
     }
 }

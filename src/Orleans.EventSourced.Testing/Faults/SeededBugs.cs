@@ -20,6 +20,9 @@ public enum SeededBug
 
     /// <summary>Positions come from a sequence, before the commit: there are gaps, and lower positions appear behind higher ones that were read (I5, I6).</summary>
     PositionsFromSequence,
+
+    /// <summary>A batch that is sent again is taken for another command: new ids of events and of the command, so that nothing in the log says that the two are one (I2).</summary>
+    NewCommandOnRetry,
 }
 
 /// <summary>Puts a mistake into a log or into views, whatever store they are of.</summary>
@@ -32,7 +35,7 @@ public static class SeededBugs
         ArgumentNullException.ThrowIfNull(log);
         return bug switch
         {
-            SeededBug.NewIdsOnRetry => new NewIdsOnRetry(log),
+            SeededBug.NewIdsOnRetry or SeededBug.NewCommandOnRetry => new NewIdsOnRetry(log, bug == SeededBug.NewCommandOnRetry),
             SeededBug.PositionsFromSequence => new PositionsFromSequence(log),
             SeededBug.AckBeforeDurable when log is not CrashableLog => throw new ArgumentException($"A log loses what it acknowledged only when it crashes: use {nameof(CrashableLog)}, with a time that it flushes after.", nameof(log)),
             _ => log,

@@ -68,6 +68,12 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
             }
 
             var decision = (Adaptor.Branch?.DeciderOf<Func<TState, TCommand, Decision<TEvent>>>(Adaptor.Stream.Type) ?? decide)(State, command);
+            if (decision is not Decision<TEvent>.Accept { Events.Count: > 0 } && await WasBehindAsync())
+            {
+                // No append will find out that another activation has written, so that the log is asked.
+                continue;
+            }
+
             switch (decision)
             {
                 case Decision<TEvent>.Refuse refuse:
@@ -105,6 +111,14 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
     {
         ArgumentNullException.ThrowIfNull(state);
         state.Value = Adaptor.Branch?.FoldOf(Adaptor.Stream.Type) is { } other ? (TState)other.Evolve(state.Value, @event) : TState.Evolve(state.Value, @event);
+    }
+
+    /// <summary>Whether the log had events of this stream that the state lacked; they are read in.</summary>
+    private async Task<bool> WasBehindAsync()
+    {
+        var version = Version;
+        await Adaptor.RefreshAsync();
+        return Version != version;
     }
 
     /// <summary>Null: another writer was first; its events are read in, decide again.</summary>

@@ -47,9 +47,27 @@ internal sealed class SessionGrain : EventSourcedGrain<Session, SessionEvent>, I
         };
     }
 
-    public Task<MutationStatus?> FindAsync(Guid mutation) => Task.FromResult(State.Known.GetValueOrDefault(mutation));
+    public async Task<MutationStatus?> FindAsync(Guid mutation)
+    {
+        if (State.Known.GetValueOrDefault(mutation) is { State: MutationState.Accepted } known)
+        {
+            return known;
+        }
 
-    public Task<IReadOnlyList<MutationStatus>> ListAsync() => Task.FromResult<IReadOnlyList<MutationStatus>>([.. State.Order.Select(id => State.Known[id])]);
+        // What another activation took or settled is in the log; that something took effect is never taken back.
+        await RefreshNow();
+        return State.Known.GetValueOrDefault(mutation);
+    }
 
-    public Task<IReadOnlyList<MutationStatus>> ListAcceptedAsync(long after) => Task.FromResult<IReadOnlyList<MutationStatus>>([.. State.Known.Values.Where(m => m.Position > after && m.Events > 0)]);
+    public async Task<IReadOnlyList<MutationStatus>> ListAsync()
+    {
+        await RefreshNow();
+        return [.. State.Order.Select(id => State.Known[id])];
+    }
+
+    public async Task<IReadOnlyList<MutationStatus>> ListAcceptedAsync(long after)
+    {
+        await RefreshNow();
+        return [.. State.Known.Values.Where(m => m.Position > after && m.Events > 0)];
+    }
 }

@@ -3,13 +3,15 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Faults.Clients;
 using Orleans.EventSourced.Faults.Cluster;
+using Orleans.EventSourced.IntegrationTests;
 
 namespace Orleans.EventSourced.Faults.Checks;
 
 /// <summary>What must hold of a cluster when all faults are over.</summary>
-internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadOnlyList<FineClient> clients, Random random, string program, string folder)
+internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadOnlyList<FineClient> clients, Random random, string program, string folder, Action<string> say)
 {
     private const int Samples = 200;
     private const int MaxTries = 20;
@@ -26,6 +28,8 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
 
     public int Mutations { get; private set; }
 
+    public int Penalties { get; private set; }
+
     public int UnknownThenSent { get; private set; }
 
     public int Gaps { get; private set; }
@@ -38,17 +42,27 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         }
 
         using var tries = new Tries(history);
-        await SendUnknownAgainAsync(tries);
-        await RepeatAsync(tries);
-        await CompareStatesAsync(tries);
-        await CheckMutationsAsync(tries);
-        await UntilProjectedAsync();
-        await CheckSessionsOfServerAsync();
-        await VerifyAsync();
+        (string What, Func<Task> Check)[] checks =
+        [
+            ("what was left open is sent again", () => SendUnknownAgainAsync(tries)),
+            ("accepted commands are sent again", () => RepeatAsync(tries)),
+            ("states of the past are compared", () => CompareStatesAsync(tries)),
+            ("mutations have ended", () => CheckMutationsAsync(tries)),
+            ("penalties were added", () => CheckPenaltiesAsync(tries)),
+            ("views and reactions come to the head", CheckAtHeadAsync),
+            ("the server's sessions are idle", CheckSessionsOfServerAsync),
+            ("the log and its views are verified", VerifyAsync),
+        ];
+        foreach (var (what, check) in checks)
+        {
+            say($"check: {what}");
+            await check();
+        }
+
         return _violations;
     }
 
-    /// <summary>I14 and I15, of the log as it is in the end.</summary>
+    /// <summary>I10, I14 and I15, of the log as it is in the end.</summary>
     public IEnumerable<string> CheckLog(IReadOnlyList<RecordedEvent> log)
     {
         var metadata = log.Select(e => EventMetadata.Parse(e.Metadata)).ToList();
@@ -56,6 +70,11 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         for (var i = 0; i < log.Count; i++)
         {
             places.TryAdd(metadata[i].Command.ToString(), log[i].Position.Value);
+        }
+
+        foreach (var twice in log.Where(e => e.Type == "penalty-added").GroupBy(e => e.Stream).Where(g => g.Count() > 1))
+        {
+            yield return $"I10: {twice.Key} got its penalty at {string.Join(" and ", twice.Select(e => e.Position))}";
         }
 
         for (var i = 0; i < log.Count; i++)
@@ -103,7 +122,7 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         {
             UnknownThenSent++;
             var (began, ended) = (operation.Began, operation.Ended);
-            var result = await InsistAsync(tries, operation);
+            var result = await SendAsync(tries, operation);
             operation.Outcome = result == TryResult.Accepted ? Outcome.Ok : result == TryResult.Refused ? Outcome.Fail : Outcome.Unknown;
             history.End(operation);
             (operation.Began, operation.Ended) = (began, ended);
@@ -122,7 +141,7 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         {
             Repeated++;
             var again = first with { };
-            var result = await InsistAsync(tries, again);
+            var result = await SendAsync(tries, again);
             if (result != TryResult.Accepted || (again.Version, again.Position) != (first.Version, first.Position))
             {
                 _violations.Add($"I2: {first.Key} was answered version {first.Version}, position {first.Position}, and sent again {result}, version {again.Version}, position {again.Position}");
@@ -135,7 +154,7 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         foreach (var (stream, version, state) in history.Served.Where(s => s.Version > 0).OrderBy(_ => random.Next()).Take(Samples))
         {
             var path = string.Create(CultureInfo.InvariantCulture, $"/fines/{stream["fine/".Length..]}?asOf=v{version}");
-            if (await AnswerAsync(tries, path) is not { Status: HttpStatusCode.OK } then)
+            if (await AskAsync(tries, path) is not { Status: HttpStatusCode.OK } then)
             {
                 _violations.Add($"I13: {path} is not answered");
                 continue;
@@ -150,82 +169,88 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         }
     }
 
-    /// <summary>Each mutation that was taken came to an end, once, in the order of its session.</summary>
+    /// <summary>Each mutation that was taken came to an end, once, in the order of its session; what it was told goes into the history, for the log to confirm.</summary>
     private async Task CheckMutationsAsync(Tries tries)
     {
         foreach (var client in clients)
         {
-            var last = 0L;
-            foreach (var (mutation, fine) in client.Mutations)
+            var last = LogPosition.Start;
+            foreach (var taken in client.Mutations)
             {
                 Mutations++;
-                var state = await UntilEndedAsync(tries, $"/sessions/{client.Session}/mutations/{mutation}");
-                if (state is null)
+                var (name, path) = (taken.Client(client.Number), $"/sessions/{client.Session}/mutations/{taken.Command}");
+                JsonElement fate = default;
+                await HoldsAsync("I10", $"{path} has ended", async () => await AskAsync(tries, path) is { Status: HttpStatusCode.OK } known && (fate = JsonElement.Parse(known.Body)).GetProperty("state").GetString() != "requested");
+                switch (fate.ValueKind == JsonValueKind.Object ? fate.GetProperty("state").GetString() : null)
                 {
-                    continue;
-                }
+                    case "accepted":
+                        var (version, position) = (new StreamVersion(fate.GetProperty("version").GetInt32()), new LogPosition(fate.GetProperty("position").GetInt64()));
+                        history.Lines.Ok(name, taken.Command, taken.Stream, version, position, fate.GetProperty("events").GetInt32());
+                        if (position <= last)
+                        {
+                            _violations.Add($"I10: mutation {taken.Command} is at {position}, and the one before it in its session at {last}");
+                        }
 
-                if (state.Value.GetProperty("state").GetString() == "accepted")
-                {
-                    var position = state.Value.GetProperty("position").GetInt64();
-                    if (position <= last)
-                    {
-                        _violations.Add($"I10: mutation {mutation} of {fine} is at {position}, and the one before it in its session at {last}");
-                    }
-
-                    last = position;
+                        last = position;
+                        break;
+                    case "rejected":
+                        history.Lines.Refused(name, taken.Command, taken.Stream, fate.GetProperty("code").GetString());
+                        break;
+                    default:
+                        history.Lines.Unknown(name, taken.Command, taken.Stream);
+                        break;
                 }
             }
         }
     }
 
-    /// <summary>Null where the session does not remember it any more.</summary>
-    private async Task<JsonElement?> UntilEndedAsync(Tries tries, string path)
+    /// <summary>What reactions had to do, they did; that they did it once, the log tells.</summary>
+    private async Task CheckPenaltiesAsync(Tries tries)
     {
-        var began = TimeProvider.System.GetTimestamp();
-        while (true)
+        foreach (var fine in clients.SelectMany(c => c.Notified))
         {
-            var answer = await tries.GetAsync(Node(), path);
-            if (answer is { Status: HttpStatusCode.NotFound })
-            {
-                return null;
-            }
-
-            if (answer is { Status: HttpStatusCode.OK } known && JsonElement.Parse(known.Body) is var json && json.GetProperty("state").GetString() != "requested")
-            {
-                return json;
-            }
-
-            if (TimeProvider.System.GetElapsedTime(began) > HealsWithin)
-            {
-                _violations.Add($"I10: {path} has not ended: {answer?.Body}");
-                return null;
-            }
-
-            await Task.Delay(LookInterval);
+            Penalties++;
+            await HoldsAsync("I10", $"{fine} has its penalty", async () => await AskAsync(tries, $"/fines/{fine}") is { Status: HttpStatusCode.OK } shown && JsonElement.Parse(shown.Body).GetProperty("state").GetProperty("penalty").ValueKind == JsonValueKind.String);
         }
     }
 
-    private async Task UntilProjectedAsync()
+    /// <summary>Every view and every reaction has come to the head.</summary>
+    private async Task CheckAtHeadAsync()
     {
-        var began = TimeProvider.System.GetTimestamp();
-        while (true)
+        List<string> late = [];
+        await HoldsAsync(
+            "I19",
+            "views and reactions are at the head",
+            async () => (late = await cluster.QueryAsync(
+                """
+                select name, position, head
+                from (select view || ' v' || version || ' slice ' || slice as name, position from es_views.checkpoints union all select 'reaction ' || name, position from es.reactions) c,
+                  (select max(position + count) - 1 as head from es.commits) h
+                where position < head
+                """,
+                r => $"{r.GetString(0)} at {r.GetInt64(1)} of {r.GetInt64(2)}")).Count == 0,
+            () => string.Join(", ", late));
+    }
+
+    /// <summary>What does not come to hold within the time of healing is a violation.</summary>
+    private async Task HoldsAsync(string invariant, string what, Func<Task<bool>> holds, Func<string>? seen = null)
+    {
+        try
         {
-            var late = await cluster.QueryAsync(
-                "select view || ' v' || version || ' slice ' || slice, position, head from es_views.checkpoints, (select max(position + count) - 1 as head from es.commits) h where position < head",
-                r => $"{r.GetString(0)} at {r.GetInt64(1)} of {r.GetInt64(2)}");
-            if (late.Count == 0)
-            {
-                return;
-            }
-
-            if (TimeProvider.System.GetElapsedTime(began) > HealsWithin)
-            {
-                _violations.AddRange(late.Select(l => $"I19: a view is behind: {l}"));
-                return;
-            }
-
-            await Task.Delay(LookInterval);
+            await Eventually.Async(
+                what,
+                async () =>
+                {
+                    var isSo = await holds();
+                    await Task.Delay(isSo ? TimeSpan.Zero : LookInterval);
+                    return isSo;
+                },
+                seen ?? (() => ""),
+                (int)HealsWithin.TotalSeconds);
+        }
+        catch (TimeoutException e)
+        {
+            _violations.Add($"{invariant}: {e.Message}");
         }
     }
 
@@ -267,30 +292,23 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
     }
 
     /// <summary>Asks again where no answer comes, or one that says "not now".</summary>
-    private async Task<(HttpStatusCode Status, string Body, long Position)?> AnswerAsync(Tries tries, string path)
+    private Task<(HttpStatusCode Status, string Body, long Position)?> AskAsync(Tries tries, string path) =>
+        InsistAsync(() => tries.GetAsync(Node(), path), a => a is { Status: not HttpStatusCode.ServiceUnavailable });
+
+    private Task<TryResult> SendAsync(Tries tries, Operation operation) => InsistAsync(() => tries.PostAsync(Node(), operation), r => r is not (TryResult.Unknown or TryResult.NotWritten));
+
+    private static async Task<T> InsistAsync<T>(Func<Task<T>> call, Func<T, bool> isAnswer)
     {
         for (var n = 1; ; n++)
         {
-            var answer = await tries.GetAsync(Node(), path);
-            if (n == MaxTries || answer is { Status: not HttpStatusCode.ServiceUnavailable })
+            var answer = await call();
+            if (n == MaxTries || isAnswer(answer))
             {
                 return answer;
             }
 
             await Task.Delay(LookInterval);
         }
-    }
-
-    private async Task<TryResult> InsistAsync(Tries tries, Operation operation)
-    {
-        var result = TryResult.Unknown;
-        for (var n = 0; n < MaxTries && result is TryResult.Unknown or TryResult.NotWritten; n++)
-        {
-            await Task.Delay(n == 0 ? TimeSpan.Zero : LookInterval);
-            result = await tries.PostAsync(Node(), operation);
-        }
-
-        return result;
     }
 
     private Uri Node() => cluster.Silos[random.Next(cluster.Silos.Count)].Address;

@@ -7,6 +7,7 @@ namespace Orleans.EventSourced.Faults.Checks;
 /// <summary>What must be seen in a scenario, beside that no fact is lost.</summary>
 internal static class Scenario
 {
+    private static readonly TimeSpan LearnsWithin = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Afterwards = TimeSpan.FromSeconds(10);
 
     public static IEnumerable<string> Check(string? scenario, FaultCluster cluster, IReadOnlyCollection<InjectedFault> faults, IReadOnlyCollection<Operation> operations)
@@ -30,6 +31,19 @@ internal static class Scenario
         if (scenario is not null && operations.Count(o => o.Outcome == Outcome.Unknown) is > 0 and var unknown)
         {
             yield return $"{scenario}: {unknown} commands are unknown to clients that do not give up";
+        }
+    }
+
+    /// <summary>Silos that were up and ended though nobody told them to: only who was stopped for a while, and declared dead meanwhile, may.</summary>
+    public static IEnumerable<string> CheckEnds(FaultCluster cluster, IReadOnlyCollection<InjectedFault> faults)
+    {
+        for (var silo = 0; silo < cluster.Silos.Count; silo++)
+        {
+            var stops = faults.Where(f => f.Plan.Kind == ClusterFault.SiloStopped && f.Plan.Silo == silo).ToList();
+            foreach (var end in cluster.Silos[silo].Ends.Where(e => e.WasUp && !stops.Exists(s => TimeProvider.System.GetElapsedTime(s.BeganAt, e.At) is var after && after > TimeSpan.Zero && after < s.Plan.For + LearnsWithin)))
+            {
+                yield return $"I19: {cluster.Silos[silo].Name} ended by itself with code {end.Code}, and had not been stopped before";
+            }
         }
     }
 

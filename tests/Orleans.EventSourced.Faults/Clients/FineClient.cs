@@ -2,9 +2,20 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Faults.Cluster;
+using StreamId = Orleans.EventSourced.Core.Log.StreamId;
 
 namespace Orleans.EventSourced.Faults.Clients;
+
+/// <summary>A command that a session took, to be executed in its turn.</summary>
+/// <param name="Command">Its id, also that of the mutation.</param>
+/// <param name="Stream">The stream it is for.</param>
+internal sealed record TakenMutation(CommandId Command, StreamId Stream)
+{
+    /// <summary>Under what name the history has what a client asked for by its session: it does not wait for an answer before it goes on.</summary>
+    public string Client(int number) => $"session of client {number}, {Command}";
+}
 
 /// <summary>
 /// A client of the fines: issues them, pays them, reads them, sends what is not answered again, and sometimes gives up. What it does follows from its seed; what the others do at the same moment does not.
@@ -17,7 +28,9 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
 
     private const int SharedFines = 12;
     private const int MaxTries = 40;
-    private const string When = "2026-01-05T09:00:00Z";
+    /// <summary>When all of it happened, by the clients; the term of a notification is over long since.</summary>
+    public const string When = "2026-01-05T09:00:00Z";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     private static readonly string[] BadBodies =
     [
@@ -30,14 +43,22 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
     private readonly List<string> _fines = [];
     private readonly Dictionary<string, long> _shown = [];
     private readonly string _session = $"client{number}";
-    private readonly List<(string Mutation, string Fine)> _mutations = [];
+    private readonly List<TakenMutation> _mutations = [];
+    private readonly List<string> _notified = [];
+    private long _knows;
 
     /// <summary>The id of the n-th fine that all clients share.</summary>
     public static string Shared(int n) => $"S{n}";
 
-    public IReadOnlyList<(string Mutation, string Fine)> Mutations => _mutations;
+    /// <summary>What its session took (202).</summary>
+    public IReadOnlyList<TakenMutation> Mutations => _mutations;
+
+    /// <summary>Fines that have to get a penalty, each one.</summary>
+    public IReadOnlyList<string> Notified => _notified;
 
     public string Session => _session;
+
+    public int Number => number;
 
     public async Task RunAsync()
     {
@@ -50,7 +71,8 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
         {
             await (_random.Next(100) switch
             {
-                < 15 => IssueAsync(),
+                < 13 => IssueAsync(),
+                < 15 => NotifyAsync(),
                 < 55 => PayAsync(),
                 < 62 => CommandAsync($"/fines/{Own()}/send", $$"""{"expense":"1.50","occurredAt":"{{When}}"}""", null),
                 < 67 => TwiceAtOnceAsync(),
@@ -80,13 +102,24 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
 
     private static string IssueBody(string fine) => $$"""{"fineId":"{{fine}}","amount":"35.00","article":157,"points":0,"vehicleClass":"A","officer":"561","occurredAt":"{{When}}"}""";
 
-    private string Payment() => string.Create(CultureInfo.InvariantCulture, $$"""{"amount":"{{_random.Next(1, 50)}}.00","occurredAt":"{{When}}"}""");
+    private string Payment() => string.Create(CultureInfo.InvariantCulture, $$"""{"amount":"{{_random.Next(1, 50)}}.{{_random.Next(100):00}}","occurredAt":"{{When}}"}""");
 
     private async Task IssueAsync()
     {
         var fine = $"C{number}-{_fines.Count}";
         _fines.Add(fine);
         await CommandAsync("/fines", IssueBody(fine), fine);
+    }
+
+    /// <summary>A fine that nobody pays, and whose term is over when it begins: its penalty is due at once.</summary>
+    private async Task NotifyAsync()
+    {
+        var fine = $"N{number}-{_notified.Count}";
+        await CommandAsync("/fines", IssueBody(fine), fine, gives: false);
+        if (await CommandAsync($"/fines/{fine}/notification", $$"""{"notificationType":"P","occurredAt":"{{When}}"}""", fine, gives: false) == Outcome.Ok)
+        {
+            _notified.Add(fine);
+        }
     }
 
     private async Task PayAsync()
@@ -129,18 +162,32 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
         await InsistAsync(operation, mayGiveUp: true);
     }
 
-    private Task CommandAsync(string path, string body, string? fine, int? version = null, bool gives = true)
+    private async Task<Outcome> CommandAsync(string path, string body, string? fine, int? version = null, bool gives = true)
     {
-        fine ??= path.Split('/')[2];
-        return InsistAsync(Begin(path, body, fine, version), gives);
+        var operation = Begin(path, body, fine ?? path.Split('/')[2], version);
+        await InsistAsync(operation, gives);
+        return operation.Outcome;
     }
 
     private Operation Begin(string path, string body, string fine, int? version)
     {
         var key = CommandId.New(TimeProvider.System).ToString();
-        var operation = new Operation(number, CommandId.FromText(key).Value, key, path, body, $"fine/{fine}", version);
+        var operation = new Operation(number, CommandId.FromText(key).Value, key, path, body, $"fine/{fine}", version, ContentOf(path, body));
         history.Begin(operation);
         return operation;
+    }
+
+    private static string ContentOf(string path, string body)
+    {
+        var json = JsonElement.Parse(body);
+        return path[(path.LastIndexOf('/') + 1)..] switch
+        {
+            "fines" => $"fine-issued {json.GetProperty("amount").GetString()}",
+            "payments" => $"payment-received {json.GetProperty("amount").GetString()}",
+            "send" => $"fine-sent {json.GetProperty("expense").GetString()}",
+            "notification" => "notification-inserted",
+            _ => "credit-collection-begun",
+        };
     }
 
     /// <summary>Sends a command until it is told what became of it; now and then it gives up at the first doubt, and always after a while.</summary>
@@ -182,11 +229,20 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
         if (outcome == Outcome.Ok)
         {
             var fine = operation.Stream["fine/".Length..];
-            _shown[fine] = Math.Max(_shown.GetValueOrDefault(fine), operation.Position);
+            Knows(fine, operation.Position, operation.Position);
         }
     }
 
-    /// <summary>A view's row must show at least what this client was told of the fine, and at least what it was shown before.</summary>
+    /// <summary>What a client was told or shown of a fine, and of the log by it.</summary>
+    private void Knows(string fine, long at, long ofLog)
+    {
+        _shown[fine] = Math.Max(_shown.GetValueOrDefault(fine), at);
+        _knows = Math.Max(_knows, ofLog);
+    }
+
+    /// <summary>
+    /// A view's row must show at least what this client was told of the fine, and at least what it was shown before. Half of the time it asks for all that it knows of the log.
+    /// </summary>
     private async Task ReadViewAsync()
     {
         if (_shown.Count == 0)
@@ -195,51 +251,64 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
         }
 
         var (fine, at) = _shown.ElementAt(_random.Next(_shown.Count));
-        var answer = await _tries.GetAsync(Node(), string.Create(CultureInfo.InvariantCulture, $"/views/fine_summary/{fine}?after={at}&wait=5"));
+        var asks = _random.Next(2) == 0 ? _knows : at;
+        var answer = await _tries.GetAsync(Node(), string.Create(CultureInfo.InvariantCulture, $"/views/fine_summary/{fine}?after={asks}&wait=5"));
         history.Read(answer is { Status: HttpStatusCode.OK });
         switch (answer)
         {
             case { Status: HttpStatusCode.OK } shown:
                 var row = JsonElement.Parse(shown.Body).GetProperty("position").GetInt64();
-                if (shown.Position < at || row < at)
+                if (shown.Position < asks || row < at)
                 {
-                    history.Violation($"I12: the row of {fine} was asked for after {at} and reflects {shown.Position}, its last event {row}");
+                    history.Violation($"I12: the row of {fine}, known at {at}, was asked for after {asks} and reflects {shown.Position}, its last event {row}");
                 }
 
-                _shown[fine] = Math.Max(at, row);
+                history.Lines.Read(RunHistory.Name(number), new StreamId($"fine/{fine}"), new LogPosition(shown.Position), isSession: asks == _knows);
+                Knows(fine, row, shown.Position);
                 break;
             case null or { Status: HttpStatusCode.ServiceUnavailable }:
                 break;
             case { } other:
-                history.Violation($"I12: the row of {fine} was asked for after {at}, and the answer was {(int)other.Status}: {other.Body}");
+                history.Violation($"I12: the row of {fine} was asked for after {asks}, and the answer was {(int)other.Status}: {other.Body}");
                 break;
         }
     }
 
+    /// <summary>An entity's state must be no older than what this client was told of it, whatever node it asks.</summary>
     private async Task ReadStateAsync()
     {
         var fine = Any();
-        var answer = await _tries.GetAsync(Node(), $"/fines/{fine}");
+        var at = _shown.GetValueOrDefault(fine);
+        var answer = await _tries.GetAsync(Node(), string.Create(CultureInfo.InvariantCulture, $"/fines/{fine}?after={at}"));
         history.Read(answer is { Status: HttpStatusCode.OK or HttpStatusCode.NotFound });
         if (answer is { Status: HttpStatusCode.OK } served)
         {
             var json = JsonElement.Parse(served.Body);
+            var position = json.GetProperty("position").GetInt64();
+            if (position < at)
+            {
+                history.Violation($"I12: {fine} was asked for after {at} and shown as of {position}");
+            }
+
+            Knows(fine, position, position);
             history.Served.Enqueue(($"fine/{fine}", json.GetProperty("version").GetInt32(), json.GetProperty("state").GetRawText()));
         }
         else
         {
-            Expect(answer?.Status, answer?.Body, $"/fines/{fine}", HttpStatusCode.NotFound);
+            Expect(answer?.Status, answer?.Body, $"/fines/{fine}", at > 0 ? [] : [HttpStatusCode.NotFound]);
         }
     }
 
     private async Task MutateAsync()
     {
         var fine = Own();
-        var key = CommandId.New(TimeProvider.System).ToString();
-        var answer = await _tries.SendAsync(HttpMethod.Post, Node(), $"/fines/{fine}/payments", Payment(), ("Idempotency-Key", key), ("Prefer", "respond-async"), ("ES-Session", _session));
-        if (answer is { Status: HttpStatusCode.Accepted } taken)
+        var (key, body) = (CommandId.New(TimeProvider.System).ToString(), Payment());
+        var taken = new TakenMutation(CommandId.FromText(key), new StreamId($"fine/{fine}"));
+        history.Lines.Invoke(taken.Client(number), taken.Command, taken.Stream, ContentOf("payments", body));
+        var answer = await _tries.SendAsync(HttpMethod.Post, Node(), $"/fines/{fine}/payments", body, ("Idempotency-Key", key), ("Prefer", "respond-async"), ("ES-Session", _session));
+        if (answer is { Status: HttpStatusCode.Accepted })
         {
-            _mutations.Add((JsonElement.Parse(taken.Body).GetProperty("mutation").GetString()!, fine));
+            _mutations.Add(taken);
         }
         else
         {

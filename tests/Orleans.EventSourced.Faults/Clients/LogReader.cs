@@ -1,37 +1,42 @@
-using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Faults.Cluster;
 using Orleans.EventSourced.Postgres;
 
 namespace Orleans.EventSourced.Faults.Clients;
 
-/// <summary>Follows the log while it grows, as any consumer does. What it saw is compared with the log in the end.</summary>
+/// <summary>Follows the log while it grows, and to its end, as any consumer does. What it saw is compared with the log in the end.</summary>
 internal sealed class LogReader(FaultCluster cluster, RunHistory history, int pageEvents)
 {
+    public string Name { get; } = $"reader of {pageEvents}";
+
+    /// <summary>The last position it has read.</summary>
+    public LogPosition At { get; private set; }
+
+    /// <summary>Done when there is nothing more to read after it was to stop.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         await using var log = new PostgresEventLog(new PostgresOptions { ConnectionString = cluster.AdminConnectionString, MaxConnections = 2 });
-        var at = LogPosition.Start;
-        while (!stop.IsCancellationRequested)
+        for (var isLast = false; !isLast;)
         {
-            IReadOnlyList<RecordedEvent> page;
+            var isAtEnd = false;
+            var toStop = stop.IsCancellationRequested;
             try
             {
-                page = await log.ReadLogAsync(at, pageEvents, CancellationToken.None);
+                var page = await log.ReadLogAsync(At, pageEvents, CancellationToken.None);
+                isAtEnd = page.Count == 0;
+                if (!isAtEnd)
+                {
+                    history.Lines.Saw(Name, page);
+                    At = page[^1].Position;
+                }
             }
             catch (LogUnavailableException)
             {
                 // The server is away; the next page begins where this one would have.
-                page = [];
             }
 
-            if (page.Count > 0)
-            {
-                history.Lines.Saw($"reader of {pageEvents}", page);
-                at = page[^1].Position;
-            }
-
-            await Task.Delay(TimeSpan.FromMilliseconds(page.Count == 0 ? 50 : 1));
+            isLast = toStop && isAtEnd;
+            await Task.Delay(TimeSpan.FromMilliseconds(isAtEnd ? 50 : 1));
         }
     }
 }

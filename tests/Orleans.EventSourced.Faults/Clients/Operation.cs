@@ -27,7 +27,8 @@ internal enum Outcome
 /// <param name="Body">What was posted.</param>
 /// <param name="Stream">The stream it is for.</param>
 /// <param name="IfMatch">The version it insisted on; null: none.</param>
-internal sealed record Operation(int Client, Guid Command, string Key, string Path, string Body, string Stream, int? IfMatch)
+/// <param name="Content">What its event is to say, in the words of <see cref="RunHistory.Describe"/>.</param>
+internal sealed record Operation(int Client, Guid Command, string Key, string Path, string Body, string Stream, int? IfMatch, string Content)
 {
     /// <summary>When it was first sent, in ticks of one clock.</summary>
     public long Began { get; set; }

@@ -49,7 +49,14 @@ internal sealed class RunHistory(string file) : IAsyncDisposable
         Write("end", operation);
     }
 
-    public void Invoke(Operation operation) => Lines.Invoke(Name(operation), new CommandId(operation.Command), new StreamId(operation.Stream));
+    public void Invoke(Operation operation) => Lines.Invoke(Name(operation), new CommandId(operation.Command), new StreamId(operation.Stream), operation.Content);
+
+    /// <summary>What an event of a client's command says: its type, and its money if it has any.</summary>
+    public static string Describe(RecordedEvent e)
+    {
+        var data = JsonElement.Parse(e.Data.Span);
+        return data.TryGetProperty("amount", out var amount) || data.TryGetProperty("expense", out amount) ? $"{e.Type} {amount.GetString()}" : e.Type;
+    }
 
     /// <summary>What became of a try.</summary>
     public void Told(Operation operation, TryResult result)
@@ -91,7 +98,10 @@ internal sealed class RunHistory(string file) : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _lines.DisposeAsync();
 
-    private static string Name(Operation operation) => $"client {operation.Client}";
+    /// <summary>The name of a client in the <see cref="Lines"/>.</summary>
+    public static string Name(int client) => $"client {client}";
+
+    private static string Name(Operation operation) => Name(operation.Client);
 
     private void Write(string phase, Operation operation)
     {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Npgsql;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.IntegrationTests;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
 using Orleans.EventSourced.Testing.Faults;
@@ -10,6 +11,7 @@ namespace Orleans.EventSourced.Faults.Cluster;
 /// <summary>A PostgreSQL, and silos in processes of their own that reach it each through a network of its own.</summary>
 internal sealed class FaultCluster : IAsyncDisposable
 {
+    private const string Healthy = "healthy";
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(100);
 
@@ -17,6 +19,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     private static readonly Dictionary<string, string> ServerSettings = new() { ["max_connections"] = "400", ["max_wal_size"] = "256MB", ["shared_buffers"] = "256MB", ["logging_collector"] = "off" };
 
     private readonly Watchdog _watchdog;
+    private readonly Lock _gate = new();
     private readonly string _marker;
     private readonly string _folder;
 
@@ -35,6 +38,9 @@ internal sealed class FaultCluster : IAsyncDisposable
 
     /// <summary>An administrator's connection string to the log's database, past all networks.</summary>
     public string AdminConnectionString { get; }
+
+    /// <summary>The connection string of who may append and no more, past all networks.</summary>
+    public string WriterConnectionString => new NpgsqlConnectionStringBuilder(AdminConnectionString) { Username = "fines", Password = "fines" }.ConnectionString;
 
     /// <summary>The connections of that administrator.</summary>
     public NpgsqlDataSource Admin { get; }
@@ -72,7 +78,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     /// <summary>Lets clients go to a silo too, or no more.</summary>
     public void SetReachable(SupervisedSilo silo, bool isReachable)
     {
-        lock (_marker)
+        lock (_gate)
         {
             Addresses = isReachable ? [.. Addresses, silo.Address] : [.. Addresses.Where(a => a != silo.Address)];
         }
@@ -83,29 +89,12 @@ internal sealed class FaultCluster : IAsyncDisposable
     public async Task UntilHealthyAsync(IReadOnlyList<SupervisedSilo> silos, TimeSpan limit)
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(10) };
-        var until = TimeProvider.System.GetTimestamp() + (long)(limit.TotalSeconds * TimeProvider.System.TimestampFrequency);
+        var began = TimeProvider.System.GetTimestamp();
         foreach (var silo in silos)
         {
             var said = "";
-            while (said != "OK")
-            {
-                if (TimeProvider.System.GetTimestamp() > until)
-                {
-                    throw new TimeoutException($"{silo.Name} is not healthy after {limit.TotalSeconds} s: {said}");
-                }
-
-                try
-                {
-                    using var answer = await http.GetAsync(new Uri(silo.Address, "health"));
-                    said = answer.IsSuccessStatusCode ? "OK" : $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}";
-                }
-                catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
-                {
-                    said = e.Message;
-                }
-
-                await Task.Delay(said == "OK" ? TimeSpan.Zero : LookInterval);
-            }
+            var left = limit - TimeProvider.System.GetElapsedTime(began);
+            await Eventually.Async($"{silo.Name} is healthy", async () => (said = await AskAsync(http, silo)) == Healthy, () => said, (int)left.TotalSeconds);
         }
     }
 
@@ -143,7 +132,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     {
         try
         {
-            await UntilServerAnswersAsync(TimeSpan.FromSeconds(15));
+            await Eventually.Async("the server takes connections", ServerAnswersAsync, seconds: 15);
         }
         catch (TimeoutException)
         {
@@ -167,25 +156,37 @@ internal sealed class FaultCluster : IAsyncDisposable
         }
     }
 
-    private async Task UntilServerAnswersAsync(TimeSpan limit)
+    private static async Task<string> AskAsync(HttpClient http, SupervisedSilo silo)
     {
-        var began = TimeProvider.System.GetTimestamp();
-        while (true)
+        try
         {
-            try
+            using var answer = await http.GetAsync(new Uri(silo.Address, "health"));
+            if (answer.IsSuccessStatusCode)
             {
-                await ExecuteAsync("select 1");
-                return;
+                return Healthy;
             }
-            catch (NpgsqlException e)
-            {
-                if (TimeProvider.System.GetElapsedTime(began) > limit)
-                {
-                    throw new TimeoutException("The server takes no connections.", e);
-                }
 
-                await Task.Delay(LookInterval);
-            }
+            await Task.Delay(LookInterval);
+            return $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}";
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        {
+            await Task.Delay(LookInterval);
+            return e.Message;
+        }
+    }
+
+    private async Task<bool> ServerAnswersAsync()
+    {
+        try
+        {
+            await ExecuteAsync("select 1");
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            await Task.Delay(LookInterval);
+            return false;
         }
     }
 
@@ -196,7 +197,7 @@ internal sealed class FaultCluster : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["DOTNET_gcServer"] = "0",
             ["DOTNET_TieredPGO"] = "0",
-            ["ConnectionStrings__eventlog"] = new NpgsqlConnectionStringBuilder(AdminConnectionString) { Username = "fines", Password = "fines" }.ConnectionString,
+            ["ConnectionStrings__eventlog"] = WriterConnectionString,
             ["ConnectionStrings__eventlog-admin"] = AdminConnectionString,
         };
         environment.TryAdd("Orleans__ClusterId", "fines");

@@ -28,7 +28,7 @@ internal sealed partial class Injector(FaultCluster cluster, FaultPrograms progr
     private const string CommitLock = "select pg_advisory_xact_lock(7306093021735223393)";
 
     private static readonly byte[] AppendReply = "CALL\0"u8.ToArray();
-    private static readonly byte[] AppendContent = "payment-received"u8.ToArray();
+    private static readonly byte[] AppendContent = "{\"amount\":\""u8.ToArray();
     private static readonly byte[] Commit = "COMMIT\0"u8.ToArray();
     private static readonly TimeSpan ExitsWithin = TimeSpan.FromSeconds(120);
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using Orleans.EventSourced.IntegrationTests.Servers;
@@ -12,6 +13,12 @@ namespace Orleans.EventSourced.Faults.Cluster;
 /// <param name="Environment">The settings that all silos have.</param>
 internal sealed record SiloSettings(string Program, string Folder, string Marker, IReadOnlyDictionary<string, string> Environment);
 
+/// <summary>A process that ended though nobody had told it to.</summary>
+/// <param name="At">When, by the clock of all clients.</param>
+/// <param name="Code">Its exit code.</param>
+/// <param name="WasUp">Whether it had come up before.</param>
+internal sealed record OwnEnd(long At, int Code, bool WasUp);
+
 /// <summary>A silo in a process of its own, on ports that stay, with a network of its own to the database. When the process ends without having been told to, it is started again after a second.</summary>
 internal sealed class SupervisedSilo : IAsyncDisposable
 {
@@ -22,7 +29,10 @@ internal sealed class SupervisedSilo : IAsyncDisposable
     private readonly int _gatewayPort = LoopbackPort.Free();
     private readonly StreamWriter _output;
     private readonly Lock _gate = new();
+    private readonly ConcurrentQueue<OwnEnd> _ends = [];
     private Process? _process;
+    private Process? _told;
+    private volatile bool _isUp;
     private bool _isStopped;
     private Dictionary<string, string> _extra = [];
 
@@ -45,6 +55,9 @@ internal sealed class SupervisedSilo : IAsyncDisposable
 
     /// <summary>How often its process ended and was started again.</summary>
     public int Restarts { get; private set; }
+
+    /// <summary>How often it ended by itself.</summary>
+    public IReadOnlyCollection<OwnEnd> Ends => _ends;
 
     /// <summary>The id of its process now; null: there is none.</summary>
     public int? ProcessId
@@ -88,7 +101,7 @@ internal sealed class SupervisedSilo : IAsyncDisposable
         Process? process;
         lock (_gate)
         {
-            (_isStopped, _extra, process) = (isFinal, extra?.ToDictionary() ?? [], _process);
+            (_isStopped, _extra, process, _told) = (isFinal, extra?.ToDictionary() ?? [], _process, _process);
         }
 
         if (process is { HasExited: false })
@@ -139,7 +152,12 @@ internal sealed class SupervisedSilo : IAsyncDisposable
 
         Write($"== {Name} starts {string.Join(' ', _extra.Select(e => $"{e.Key}={e.Value}"))}");
         var process = new Process { StartInfo = start, EnableRaisingEvents = true };
-        process.OutputDataReceived += (_, line) => Write(line.Data);
+        _isUp = false;
+        process.OutputDataReceived += (_, line) =>
+        {
+            _isUp |= ReferenceEquals(_process, process) && line.Data?.Contains("Application started", StringComparison.Ordinal) == true;
+            Write(line.Data);
+        };
         process.ErrorDataReceived += (_, line) => Write(line.Data);
         process.Exited += (_, _) => _ = SuperviseAsync(process);
         process.Start();
@@ -152,6 +170,14 @@ internal sealed class SupervisedSilo : IAsyncDisposable
     private async Task SuperviseAsync(Process ended)
     {
         Write($"== {Name} ended with {ended.ExitCode}");
+        lock (_gate)
+        {
+            if (!ReferenceEquals(_told, ended))
+            {
+                _ends.Enqueue(new OwnEnd(TimeProvider.System.GetTimestamp(), ended.ExitCode, _isUp));
+            }
+        }
+
         await Task.Delay(RestartAfter);
         lock (_gate)
         {

@@ -59,6 +59,30 @@ public sealed class TwoClustersTests(PostgresFixture postgres) : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task who_says_no_or_does_nothing_has_seen_all_that_is_in_the_log(bool isNamed)
+    {
+        var (one, two) = (_one.Grains.GetGrain<ICounterGrain>("stale"), _two.Grains.GetGrain<ICounterGrain>("stale"));
+        var full = Assert.IsType<Accepted<CounterEvent>>(await one.AddAsync(Counter.Limit)).Version;
+        Assert.IsType<Rejected<CounterEvent>>(await SendAsync("no", two, 1));
+
+        // There is room again, and the other side has not heard of it.
+        await one.AddAsync(-10);
+        Assert.Equal(full + 2, Assert.IsType<Accepted<CounterEvent>>(await SendAsync("yes", two, 1)).Version);
+        await two.AddAsync(-10);
+        Assert.Equal(full + 3, Assert.IsType<Accepted<CounterEvent>>(await SendAsync("nothing", one, 0)).Version);
+
+        async Task<CommandResult<CounterEvent>> SendAsync(string command, ICounterGrain counter, int amount)
+        {
+            using (CommandContext.Begin(new CommandContext(CommandId.FromText(command).Value) { IsNamed = isNamed }))
+            {
+                return await counter.AddAsync(amount);
+            }
+        }
+    }
+
     private static async Task<CommandResult<CounterEvent>> AddAsync(EventSourcedTestCluster node, CommandContext context)
     {
         using (CommandContext.Begin(context))

@@ -16,7 +16,7 @@ internal static class FuzzCases
         ["GET /health"] = _ => Get("/health"),
         ["GET /openapi/v1.json"] = _ => Get("/openapi/v1.json"),
         ["POST /fines"] = r => Post("/fines", [], $$"""{"fineId":"N{{r.Next(50)}}","amount":"35.00","article":157,"points":2,"vehicleClass":"A","officer":"561","dismissal":"NIL","occurredAt":"{{When}}"}"""),
-        ["GET /fines/{id}"] = r => Get("/fines/{}", [Of(r, Fines)], ("asOf", "v1")),
+        ["GET /fines/{id}"] = r => Get("/fines/{}", [Of(r, Fines)], ("asOf", "v1"), ("after", "1")),
         ["GET /fines/{id}/events"] = r => Get("/fines/{}/events", [Of(r, Fines)], ("after", "0"), ("limit", "10")),
         ["POST /fines/{id}/send"] = r => Post("/fines/{}/send", [Of(r, Fines)], $$"""{"expense":"10.00","occurredAt":"{{When}}"}"""),
         ["POST /fines/{id}/notification"] = r => Post("/fines/{}/notification", [Of(r, Fines)], $$"""{"notificationType":"P","lastSent":"P","occurredAt":"{{When}}"}"""),

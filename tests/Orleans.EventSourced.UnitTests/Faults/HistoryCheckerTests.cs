@@ -83,6 +83,52 @@ public sealed class HistoryCheckerTests
         Assert.Empty(Check());
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task a_command_that_was_in_the_log_when_it_was_sent_again_cannot_be_refused(bool isKnown)
+    {
+        await LiveAsync();
+        _history.Invoke("c", Third, Stream);
+        _history.Unknown("c", Third, Stream);
+        if (isKnown)
+        {
+            _history.Read("d", Stream, new LogPosition(5), isSession: false);
+        }
+
+        _history.Invoke("c", Third, Stream);
+        _history.Refused("c", Third, Stream);
+        _log.Add(Recorded(5, 5, EventId.Derive(Third, Stream, 0), Third));
+        Assert.Equal(isKnown ? ["I3"] : [], Check());
+    }
+
+    [Fact]
+    public async Task an_event_that_nobody_asked_for_is_found_unless_an_event_before_it_is_its_cause()
+    {
+        await LiveAsync();
+        var e = Recorded(5, 5, EventId.Derive(Third, Stream, 0), Third);
+        _log.Add(e);
+        Assert.Equal(["I2"], Check());
+        _log[^1] = e with { Metadata = new EventMetadata(Third, Causation: _log[0].Id.ToString()).ToJson() };
+        Assert.Empty(Check());
+        _log[^1] = e with { Metadata = new EventMetadata(Third, Causation: e.Id.ToString()).ToJson() };
+        Assert.Equal(["I2"], Check());
+        var other = new StreamId("s/2");
+        _log[^1] = e with { Stream = other, Version = new StreamVersion(1), Id = EventId.Derive(Third, other, 0) };
+        Assert.Empty(Check());
+    }
+
+    [Fact]
+    public async Task an_event_that_says_something_else_than_its_command_is_found()
+    {
+        await LiveAsync();
+        _history.Invoke("c", Third, Stream, "{}");
+        _log.Add(Recorded(5, 5, EventId.Derive(Third, Stream, 0), Third));
+        Assert.Empty(Check());
+        _log[^1] = _log[^1] with { Data = "{ }"u8.ToArray() };
+        Assert.Equal(["I1"], Check());
+    }
+
     [Fact]
     public async Task a_command_that_is_refused_when_sent_again_has_not_got_its_first_answer()
     {
@@ -96,6 +142,7 @@ public sealed class HistoryCheckerTests
     public async Task versions_and_positions_with_a_gap_are_found()
     {
         await LiveAsync();
+        _history.Invoke("c", Third, Stream);
         _log.Add(Recorded(6, 7, EventId.Derive(Third, Stream, 0), Third));
         Assert.Equal(["I4", "I5"], Check());
     }
@@ -152,7 +199,7 @@ public sealed class HistoryCheckerTests
         Assert.Equal(["I9", "I11", "I19"], checker.Check().Select(v => v.Invariant));
     }
 
-    private IEnumerable<string> Check() => new HistoryChecker(_history, _log).Check().Select(v => v.Invariant).Distinct().Order(StringComparer.Ordinal);
+    private IEnumerable<string> Check() => new HistoryChecker(_history, _log) { Describe = e => Encoding.UTF8.GetString(e.Data.Span) }.Check().Select(v => v.Invariant).Distinct().Order(StringComparer.Ordinal);
 
     /// <summary>A command of three events whose reply is lost once, then one of one event.</summary>
     private async Task LiveAsync()

@@ -10,6 +10,9 @@ namespace Orleans.EventSourced.UnitTests.Simulation;
 internal sealed record AccountCommand(CommandId Id, StreamId Stream, IReadOnlyList<int> Amounts)
 {
     public bool Closes => Amounts.Count == 0;
+
+    /// <summary>What its events say.</summary>
+    public string Content => Closes ? "closed" : string.Join("; ", Amounts);
 }
 
 /// <summary>One activation: the order of calls and log is that of the library's grain, without Orleans. One command at a time.</summary>
@@ -58,6 +61,14 @@ internal sealed class SimulatedGrain(StreamId stream, IEventLog log, GroupCommit
             await LoadAsync();
             if (_isClosed || (command.Closes && _version == StreamVersion.None))
             {
+                var version = _version;
+                _isLoaded = false;
+                await LoadAsync();
+                if (_version != version)
+                {
+                    continue;
+                }
+
                 return await FirstAnswerAsync(command) ?? new Answer(HistoryKind.Refused);
             }
 

@@ -19,6 +19,7 @@ internal sealed class SimulatedRun
     private readonly StreamId[] _streams;
     private readonly List<(string Key, AccountRow? Row, LogPosition Reflects)> _rowsRead = [];
     private readonly List<LogPosition>[] _checkpoints = [[], []];
+    private readonly Dictionary<(string Client, string Key), LogPosition> _lastRead = [];
     private readonly LogPosition[] _readers = new LogPosition[2];
 
     private SimulatedRun(int seed, SeededBug bug)
@@ -77,7 +78,7 @@ internal sealed class SimulatedRun
     private SimulationResult Result(bool isOver, List<Task> work)
     {
         var log = Now(HistoryChecker.ReadAllAsync(_world.Log, CancellationToken.None));
-        var checker = new HistoryChecker(History, log);
+        var checker = new HistoryChecker(History, log) { Describe = SimulatedWorld.Describe };
         foreach (var found in _world.Unforeseen.Distinct())
         {
             checker.Found(found.Invariant, found.Message);
@@ -206,7 +207,7 @@ internal sealed class SimulatedRun
         {
             // Mostly where the entity lives; sometimes elsewhere, where it has a twin then.
             var silo = _world.Silos[Thread.Dice(0.7) ? command.Stream.Key[^1] % _world.Silos.Count : Thread.Random.Next(_world.Silos.Count)];
-            History.Invoke(client, command.Id, command.Stream);
+            History.Invoke(client, command.Id, command.Stream, command.Content);
             var answer = await silo.CallAsync(command);
             switch (answer.Kind)
             {
@@ -245,7 +246,8 @@ internal sealed class SimulatedRun
             {
                 var reading = await reader.ReadAsync(stream.Key, Slice.Whole, CancellationToken.None);
                 _rowsRead.Add((stream.Key, reading.Row?.Row, reading.Reflects));
-                History.Read(client, stream, reading.Reflects, isSession: reading.Reflects >= position);
+                History.Read(client, stream, reading.Reflects, isSession: false);
+                CheckIsNoOlder(client, stream.Key, reading.Reflects);
                 if (reading.Reflects >= position)
                 {
                     return reading.Reflects;
@@ -260,6 +262,18 @@ internal sealed class SimulatedRun
         }
 
         return position;
+    }
+
+    /// <summary>A client that does one thing after the other is never given an older row than before.</summary>
+    private void CheckIsNoOlder(string client, string key, LogPosition reflects)
+    {
+        var before = _lastRead.GetValueOrDefault((client, key));
+        if (reflects < before)
+        {
+            _world.Unforeseen.Add(new Violation("I12", $"{client} read row '{key}' as of position {reflects}, and as of {before} before."));
+        }
+
+        _lastRead[(client, key)] = reflects;
     }
 
     /// <summary>Reads the log in small pages, as a consumer from outside does.</summary>

@@ -78,6 +78,14 @@ internal sealed class SimulatedWorld
 
     public List<Violation> Unforeseen { get; } = [];
 
+    /// <summary>What an event holds of its command, in the words of <see cref="AccountCommand.Content"/>.</summary>
+    public static string? Describe(RecordedEvent e) => Codec.Decode(e) switch
+    {
+        Deposited deposited => $"{deposited.Amount}",
+        Closed => "closed",
+        _ => null,
+    };
+
     public static string BranchOf(StreamId stream) => $"branch {stream.Key.Length % 2}{stream.Key[^1] % 2}";
 
     /// <summary>The log, as one silo reaches it.</summary>

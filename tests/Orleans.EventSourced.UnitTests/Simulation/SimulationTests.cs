@@ -49,6 +49,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [Theory]
     [InlineData(SeededBug.AckBeforeDurable, "I1")]
     [InlineData(SeededBug.NewIdsOnRetry, "I2")]
+    [InlineData(SeededBug.NewCommandOnRetry, "I2")]
     [InlineData(SeededBug.CheckpointOutsideTransaction, "I9")]
     [InlineData(SeededBug.PositionsFromSequence, "I5", "I6")]
     public void a_bug_that_is_put_in_is_found_within_the_seeds_of_every_run(SeededBug bug, params string[] invariants)
