@@ -141,7 +141,7 @@ internal abstract record Store
 
         public override ServiceProvider OpenToRead() => new ServiceCollection()
             .AddSingleton(TimeProvider.System)
-            .AddPostgresEventLog(Set)
+            .AddPostgresEventLog(Options)
             .BuildServiceProvider();
 
         public override void Configure(ISiloBuilder silo, ClusterSettings cluster)
@@ -153,14 +153,7 @@ internal abstract record Store
             silo.AddAdoNetGrainStorageAsDefault(o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
             silo.AddAdoNetGrainStorage("PubSubStore", o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
             silo.UseAdoNetReminderService(o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
-            silo.Services.AddPostgresEventLog(Set);
-        }
-
-        private void Set(PostgresOptions options)
-        {
-            (options.ConnectionString, options.AdminConnectionString, options.MaxConnections) = (Options.ConnectionString, Options.AdminConnectionString, Options.MaxConnections);
-            options.MaxHistoryConnections = Options.MaxHistoryConnections;
-            (options.ConnectTimeout, options.CommandTimeout, options.LockTimeout) = (Options.ConnectTimeout, Options.CommandTimeout, Options.LockTimeout);
+            silo.Services.AddPostgresEventLog(Options);
         }
     }
 }

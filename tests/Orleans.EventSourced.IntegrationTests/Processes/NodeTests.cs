@@ -43,6 +43,17 @@ public sealed class NodeTests(PostgresFixture postgres) : IDisposable
     }
 
     [Fact]
+    public async Task a_setting_that_cannot_be_is_named_and_the_server_left_as_it_is()
+    {
+        var eventlog = await postgres.CreateDatabaseAsync();
+        var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, eventlog, "Postgres__MaxConnections=1");
+        Assert.Equal((1, "The event log cannot be used: PostgresOptions.MaxConnections is 1; allowed are 2 to 1000."), (code, errors.Trim()));
+        await using var connection = await PostgresLaws.ConnectAsync(eventlog, null);
+        await using var schemas = new NpgsqlCommand("select count(*) from pg_catalog.pg_namespace where nspname in ('es', 'orleans')", connection);
+        Assert.Equal(0L, await schemas.ExecuteScalarAsync());
+    }
+
+    [Fact]
     public async Task a_file_may_be_named_by_every_name_that_SQLite_gives_it()
     {
         var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, "DataSource=foo.db", "generate", "1", "--json");
