@@ -75,7 +75,7 @@ internal static class Node
         app.MapHistory();
         try
         {
-            await app.StartAsync();
+            await store.StartAsync(app, CancellationToken.None);
         }
         catch
         {
