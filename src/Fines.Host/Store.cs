@@ -168,12 +168,19 @@ internal abstract record Store
             var durability = await PostgresSchema.CheckAsync(Options, cancellationToken);
             var connection = new NpgsqlConnectionStringBuilder(Options.ConnectionString);
             var warning = durability.Warning is { } text ? $". WARNING: {text}" : "";
-            if (await PostgresMembership.ForgetLaterAsync(Options, cluster.ClusterId, cluster.AdvertisedAddress, cluster.SiloPort, SiloAddress.AllocateNewGeneration(), cancellationToken) is > 0 and var later)
+            if (await ForgetLaterAsync(cluster, cancellationToken) is > 0 and var later)
             {
                 warning += $". WARNING: {later} earlier start(s) of this node are dated after now, and were forgotten: its clock was ahead, or is behind now";
             }
 
             return $"{durability.Description}, database {connection.Database} at {connection.Host}:{connection.Port}{warning}";
+        }
+
+        /// <summary>While this process has the port no other lives there whose row would be deleted.</summary>
+        private async Task<int> ForgetLaterAsync(ClusterSettings cluster, CancellationToken cancellationToken)
+        {
+            using var port = cluster.HoldSiloPort();
+            return await PostgresMembership.ForgetLaterAsync(Options, cluster.ClusterId, cluster.AdvertisedAddress, cluster.SiloPort, SiloAddress.AllocateNewGeneration(), cancellationToken);
         }
 
         private protected override LogUnavailableException? AwayOf(Exception e)

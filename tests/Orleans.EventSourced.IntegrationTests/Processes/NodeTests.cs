@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Npgsql;
 using Orleans.EventSourced.IntegrationTests.Grains;
@@ -150,6 +151,27 @@ public sealed class NodeTests(PostgresFixture postgres) : IDisposable
         Assert.Contains("clock", again.Output, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Created, (await again.PostAsync("/fines", Issue("a"))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await other.PostAsync("/fines/a/payments", new { amount = 1 })).StatusCode);
+    }
+
+    [Fact]
+    public async Task a_node_whose_port_is_taken_names_it_and_forgets_nobody()
+    {
+        var eventlog = await postgres.CreateDatabaseAsync();
+        var silo = LoopbackPort.Free();
+        await using (var ahead = await HostProcess.ServeAsync(_folder, eventlog, silo: silo))
+        {
+            await ahead.TerminateAsync();
+        }
+
+        await using var connection = await PostgresLaws.ConnectAsync(eventlog, null);
+        await PostgresLaws.ExecuteAsync(connection, $"update orleans.silo set generation = generation + 3600 where port = {silo}; update orleans.cluster set version = version + 1");
+        using var live = new TcpListener(IPAddress.Loopback, silo);
+        live.Start();
+        await using var second = HostProcess.Run(_folder, eventlog, silo, "--urls", $"http://127.0.0.1:{LoopbackPort.Free()}");
+        var (code, _, errors) = await second.EndAsync();
+        Assert.True(code == 1 && errors.Trim().Split('\n').Length == 1 && errors.Contains($"{silo} (Orleans:SiloPort)", StringComparison.Ordinal), $"{code}: {errors}");
+        await using var rows = new NpgsqlCommand($"select count(*) from orleans.silo where port = {silo}", connection);
+        Assert.Equal(1L, await rows.ExecuteScalarAsync());
     }
 
     [Fact]
