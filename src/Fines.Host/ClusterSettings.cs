@@ -37,6 +37,23 @@ internal sealed record ClusterSettings(string ClusterId, string ServiceId, IPAdd
     /// <summary>The same, on ports that are free now: for a verb that joins for the time of its work.</summary>
     public ClusterSettings OnFreePorts() => this with { SiloPort = FreePort(), GatewayPort = FreePort() };
 
+    /// <summary>Listens at the silo's port until it is disposed, so that no other process does.</summary>
+    /// <exception cref="IOException">Another process listens there, or nobody may.</exception>
+    public IDisposable HoldSiloPort()
+    {
+        var listener = new TcpListener(ListenOnAnyAddress ? IPAddress.Any : AdvertisedAddress, SiloPort);
+        try
+        {
+            listener.Start();
+            return listener;
+        }
+        catch (SocketException e)
+        {
+            listener.Dispose();
+            throw new IOException($"The silo cannot listen at {listener.LocalEndpoint} (Orleans:SiloPort): {e.Message}. Does another node run there?", e);
+        }
+    }
+
     private static int Slices(int count) =>
         count is >= 1 and <= Slice.MaxCount ? count : throw new InvalidOperationException($"Fines:ViewSlices is {count}; allowed are 1 to {Slice.MaxCount}.");
 

@@ -60,7 +60,7 @@ internal sealed class Import(IGrainFactory grains, ImportOptions options, TimePr
                 silo.Configure<EventSourcingOptions>(o => o.DefersViews = true);
             });
             using var host = builder.Build();
-            await host.StartAsync(cancellationToken);
+            await store.StartAsync(host, cancellationToken);
             await Console.Error.WriteLineAsync($"Store: {description}");
             var import = new Import(host.Services.GetRequiredService<IGrainFactory>(), options, TimeProvider.System);
             var code = await import.RunAsync(

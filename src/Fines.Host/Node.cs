@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Fines.Views;
 using Orleans.Configuration;
 using Orleans.EventSourced.AspNetCore;
@@ -34,10 +35,15 @@ internal static class Node
         {
             return await Verbs.FailAsync($"The API cannot be opened: {e.Message}", Failed);
         }
+        catch (Exception e) when (e.GetBaseException() is SocketException)
+        {
+            return await Verbs.FailAsync($"The node cannot start: {e.Message}", Failed);
+        }
     }
 
     /// <summary>Starts a node, and says what it is.</summary>
     /// <exception cref="LogException">The store cannot be used.</exception>
+    /// <exception cref="IOException">A port is taken.</exception>
     /// <exception cref="ApiClosedException">Nobody may use the API.</exception>
     public static async Task<WebApplication> StartAsync(string[] args, Action<string> say, Action<WebApplicationBuilder>? configure = null)
     {
@@ -75,7 +81,7 @@ internal static class Node
         app.MapHistory();
         try
         {
-            await app.StartAsync();
+            await store.StartAsync(app, CancellationToken.None);
         }
         catch
         {

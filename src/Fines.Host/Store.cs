@@ -46,9 +46,26 @@ internal abstract record Store
     /// <summary>Registers the log, and what a silo needs to find its cluster.</summary>
     public abstract void Configure(ISiloBuilder silo, ClusterSettings cluster);
 
+    /// <summary>Starts a host whose silo was configured by <see cref="Configure"/>.</summary>
+    /// <exception cref="LogUnavailableException">The store went away meanwhile; the message says where it is.</exception>
+    public async Task StartAsync(IHost host, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await host.StartAsync(cancellationToken);
+        }
+        catch (Exception e) when (AwayOf(e) is { } away)
+        {
+            throw away;
+        }
+    }
+
     /// <summary>The store for verbs that only read, beside nodes that may be running; what is not there is not made. Where a file of views was never made, neither they nor snapshots are there.</summary>
     /// <exception cref="LogException">There is no log, or it may not be used.</exception>
     public abstract ServiceProvider OpenToRead();
+
+    /// <summary>What an exception says of the store, if that is that it is away; null: something else.</summary>
+    private protected virtual LogUnavailableException? AwayOf(Exception e) => null;
 
     private static string FileOf(SqliteConnectionStringBuilder given) => given switch
     {
@@ -127,11 +144,31 @@ internal abstract record Store
 
         public override async Task<string> PrepareAsync(ClusterSettings cluster, CancellationToken cancellationToken)
         {
-            await PostgresSchema.MigrateAsync(Options, cancellationToken);
+            try
+            {
+                await PostgresSchema.MigrateAsync(Options, cancellationToken);
+            }
+            catch (LogUnavailableException e)
+            {
+                throw Options.AdminConnectionString is { } admin ? Away(AdminName, admin, e) : Away(LogName, Options.ConnectionString, e);
+            }
+
+            try
+            {
+                return await DescribeAsync(cluster, cancellationToken);
+            }
+            catch (LogUnavailableException e)
+            {
+                throw Away(LogName, Options.ConnectionString, e);
+            }
+        }
+
+        private async Task<string> DescribeAsync(ClusterSettings cluster, CancellationToken cancellationToken)
+        {
             var durability = await PostgresSchema.CheckAsync(Options, cancellationToken);
             var connection = new NpgsqlConnectionStringBuilder(Options.ConnectionString);
             var warning = durability.Warning is { } text ? $". WARNING: {text}" : "";
-            if (await PostgresMembership.ForgetLaterAsync(Options, cluster.ClusterId, cluster.AdvertisedAddress, cluster.SiloPort, SiloAddress.AllocateNewGeneration(), cancellationToken) is > 0 and var later)
+            if (await ForgetLaterAsync(cluster, cancellationToken) is > 0 and var later)
             {
                 warning += $". WARNING: {later} earlier start(s) of this node are dated after now, and were forgotten: its clock was ahead, or is behind now";
             }
@@ -139,9 +176,35 @@ internal abstract record Store
             return $"{durability.Description}, database {connection.Database} at {connection.Host}:{connection.Port}{warning}";
         }
 
+        /// <summary>While this process has the port no other lives there whose row would be deleted.</summary>
+        private async Task<int> ForgetLaterAsync(ClusterSettings cluster, CancellationToken cancellationToken)
+        {
+            using var port = cluster.HoldSiloPort();
+            return await PostgresMembership.ForgetLaterAsync(Options, cluster.ClusterId, cluster.AdvertisedAddress, cluster.SiloPort, SiloAddress.AllocateNewGeneration(), cancellationToken);
+        }
+
+        private protected override LogUnavailableException? AwayOf(Exception e)
+        {
+            for (var cause = e; cause is not null; cause = cause.InnerException)
+            {
+                if (cause is NpgsqlException { IsTransient: true })
+                {
+                    return Away(LogName, Options.ConnectionString, e);
+                }
+            }
+
+            return null;
+        }
+
+        private static LogUnavailableException Away(string name, string connectionString, Exception e)
+        {
+            var (given, cause) = (new NpgsqlConnectionStringBuilder(connectionString), e.GetBaseException());
+            return new($"The PostgreSQL server at {given.Host}:{given.Port} (ConnectionStrings:{name}) does not answer: {(cause is PostgresException p ? p.MessageText : cause.Message)}", e);
+        }
+
         public override ServiceProvider OpenToRead() => new ServiceCollection()
             .AddSingleton(TimeProvider.System)
-            .AddPostgresEventLog(Set)
+            .AddPostgresEventLog(Options)
             .BuildServiceProvider();
 
         public override void Configure(ISiloBuilder silo, ClusterSettings cluster)
@@ -153,14 +216,7 @@ internal abstract record Store
             silo.AddAdoNetGrainStorageAsDefault(o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
             silo.AddAdoNetGrainStorage("PubSubStore", o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
             silo.UseAdoNetReminderService(o => (o.Invariant, o.ConnectionString) = (Invariant, connection));
-            silo.Services.AddPostgresEventLog(Set);
-        }
-
-        private void Set(PostgresOptions options)
-        {
-            (options.ConnectionString, options.AdminConnectionString, options.MaxConnections) = (Options.ConnectionString, Options.AdminConnectionString, Options.MaxConnections);
-            options.MaxHistoryConnections = Options.MaxHistoryConnections;
-            (options.ConnectTimeout, options.CommandTimeout, options.LockTimeout) = (Options.ConnectTimeout, Options.CommandTimeout, Options.LockTimeout);
+            silo.Services.AddPostgresEventLog(Options);
         }
     }
 }

@@ -45,20 +45,21 @@ internal static class AuditEndpoints
 /// <param name="Next">The <c>before</c> of the page behind this one; null: this is the last. With a target a page may be empty and yet not the last.</param>
 public sealed record AuditAnswer(IReadOnlyList<OperationAudit> Operations, long? Next);
 
-/// <summary>Something that an operator did, and that took effect.</summary>
+/// <summary>Something that an operator did: it took effect, or may have.</summary>
 /// <param name="Position">Its place in the log.</param>
-/// <param name="At">When it was recorded, just after it took effect.</param>
+/// <param name="At">When it was recorded: just after it took effect, or, where its outcome is unknown, just before.</param>
 /// <param name="Actor">Who; null: not known.</param>
 /// <param name="Action">What: one of <see cref="OperationActions"/>.</param>
 /// <param name="Target">To what.</param>
 /// <param name="Reason">Why.</param>
-public sealed record OperationAudit(long Position, DateTimeOffset At, string? Actor, string Action, string Target, string Reason)
+/// <param name="Outcome"><c>performed</c>: it took effect. <c>unknown</c>: it was asked for, and is under way, or what became of it could not be recorded.</param>
+public sealed record OperationAudit(long Position, DateTimeOffset At, string? Actor, string Action, string Target, string Reason, string Outcome)
 {
     /// <summary>How it stood just before; left out where there was none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public JsonElement? Before { get; init; }
 
-    /// <summary>How it stood by this action; left out where it was gone.</summary>
+    /// <summary>How it stood by this action; left out where it was gone, or is not known.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public JsonElement? After { get; init; }
 
@@ -67,5 +68,5 @@ public sealed record OperationAudit(long Position, DateTimeOffset At, string? Ac
     public string? Correlation { get; init; }
 
     internal static OperationAudit From(OperationRecord record) =>
-        new(record.Position, record.At, record.Actor, record.Action, record.Target, record.Reason) { Before = Json.Element(record.Before), After = Json.Element(record.After), Correlation = record.Correlation };
+        new(record.Position, record.At, record.Actor, record.Action, record.Target, record.Reason, record.Outcome == OperationOutcome.Performed ? "performed" : "unknown") { Before = Json.Element(record.Before), After = Json.Element(record.After), Correlation = record.Correlation };
 }

@@ -4,22 +4,26 @@ using Microsoft.AspNetCore.Http;
 namespace Orleans.EventSourced.AspNetCore;
 
 /// <summary>
-/// Whether a request comes from this machine, by its own will: over the loopback interface, not handed on by a proxy, and not from a page of another site, neither by its origin nor by a name that was made to lead here (DNS rebinding).
+/// Whether a request comes from this machine, by its own will: over the loopback interface, not handed on by a proxy that shows it, and not from a page of another site, neither by its origin nor by a name that was made to lead here (DNS rebinding).
 /// </summary>
 internal static class LocalCaller
 {
     private const string Open = "To answer others, add authentication and the policies that say who may do what.";
 
+    /// <summary>What proxies add by habit, and what the middleware that believes them keeps of it.</summary>
+    private static readonly string[] HandedOn = ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Real-IP", "Forwarded", "Via"];
+
     /// <summary>Why it is not, for people; null: it is.</summary>
     public static string? FaultOf(HttpContext http)
     {
         var request = http.Request;
-        if (http.Connection.RemoteIpAddress is { } address && !IPAddress.IsLoopback(address))
+        if (http.Connection.RemoteIpAddress is not { } address || !IPAddress.IsLoopback(address))
         {
-            return $"Without authorization policies only callers on this machine are answered, and this one comes from {address}. {Open}";
+            return $"Without authorization policies only callers on this machine are answered, and this one comes from {http.Connection.RemoteIpAddress?.ToString() ?? "nobody knows where"}. {Open}";
         }
 
-        if (request.Headers.ContainsKey("X-Forwarded-For") || request.Headers.ContainsKey("Forwarded"))
+        // Browsers and clients of today do not speak HTTP/1.0; proxies do to what is behind them, unless told otherwise.
+        if (HttpProtocol.IsHttp10(request.Protocol) || HandedOn.Any(request.Headers.ContainsKey))
         {
             return $"Without authorization policies only callers on this machine are answered, and this request was handed on by a proxy. {Open}";
         }

@@ -314,7 +314,7 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
     {
         try
         {
-            return new StreamId(name);
+            return StreamId.Recorded(name);
         }
         catch (ArgumentException e)
         {

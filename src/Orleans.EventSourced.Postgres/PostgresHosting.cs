@@ -23,6 +23,24 @@ public static class PostgresHosting
         ArgumentNullException.ThrowIfNull(configure);
         services.AddOptions<PostgresOptions>().Configure(configure).ValidateOnStart();
         services.AddSingleton<IValidateOptions<PostgresOptions>, PostgresOptions.Validator>();
+        return services.AddStores();
+    }
+
+    /// <summary>The same with options that are made already, such as those that the schema was prepared with.</summary>
+    /// <param name="services">The silo's services.</param>
+    /// <param name="options">The options; not to be changed any more.</param>
+    /// <exception cref="LogMisconfiguredException">A value is missing or out of its range.</exception>
+    public static IServiceCollection AddPostgresEventLog(this IServiceCollection services, PostgresOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Check();
+        services.AddSingleton(Options.Create(options));
+        return services.AddStores();
+    }
+
+    private static IServiceCollection AddStores(this IServiceCollection services)
+    {
         services.AddSingleton<IEventLog>(provider => new PostgresEventLog(provider.GetRequiredService<IOptions<PostgresOptions>>().Value));
         services.AddKeyedSingleton(History, (provider, _) => new PostgresEventLog(provider.GetRequiredService<IOptions<PostgresOptions>>().Value, forHistory: true));
         services.AddSingleton(provider => new HistoryLog(provider.GetRequiredKeyedService<PostgresEventLog>(History)));

@@ -9,8 +9,8 @@ public static class PostgresMembership
 {
     /// <summary>
     /// Forgets members at an address whose generation lies after <paramref name="generation"/>. A generation is the second of a silo's start, and Orleans takes a silo for dead while the table has a
-    /// later one at its address: where a clock was ahead and was put right, the silo could not join before that time has come. To be called by the silo that is about to start at this address, where
-    /// no other can be.
+    /// later one at its address: where a clock was ahead and was put right, the silo could not join before that time has come. To be called by the silo that is about to start at this address, while it
+    /// holds the port there: of a silo that is alive the row would be deleted.
     /// </summary>
     /// <param name="options">Where the tables are.</param>
     /// <param name="clusterId">The cluster.</param>

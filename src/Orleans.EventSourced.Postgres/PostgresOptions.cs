@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Postgres;
 
@@ -30,6 +31,16 @@ public sealed class PostgresOptions
     /// Starts on a server that may lose what it has acknowledged (<c>fsync</c>, <c>full_page_writes</c> or <c>synchronous_commit</c> off). Default false: such a server is refused.
     /// </summary>
     public bool AllowUnsafeDurabilityUNSAFE { get; set; }
+
+    /// <summary>Refuses what cannot be, before a server is asked for anything.</summary>
+    /// <exception cref="LogMisconfiguredException">A value is missing or out of its range; the message has all of them.</exception>
+    internal void Check()
+    {
+        if (new Validator().Validate(null, this) is { Failed: true, FailureMessage: var faults })
+        {
+            throw new LogMisconfiguredException(faults);
+        }
+    }
 
     internal sealed class Validator : IValidateOptions<PostgresOptions>
     {

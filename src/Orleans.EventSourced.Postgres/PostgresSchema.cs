@@ -34,11 +34,12 @@ public static class PostgresSchema
     /// Applies the migrations that are missing, in order, each in a transaction of its own, under a lock, so that silos that start together do it once. Then lets the
     /// application's login act as <c>es_writer</c>.
     /// </summary>
-    /// <exception cref="LogMisconfiguredException">The schema is newer than this program, the encoding is not UTF8, or the login may not do it.</exception>
+    /// <exception cref="LogMisconfiguredException">An option cannot be, and the server was not asked; the schema is newer than this program, the encoding is not UTF8, or the login may not do it.</exception>
     /// <exception cref="LogUnavailableException">The server cannot be reached.</exception>
     public static async Task MigrateAsync(PostgresOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
+        options.Check();
         var admin = new NpgsqlConnectionStringBuilder(options.AdminConnectionString ?? options.ConnectionString) { Pooling = false, Enlist = false, Timeout = (int)Math.Ceiling(options.ConnectTimeout.TotalSeconds) };
         await using var connection = new NpgsqlConnection(admin.ConnectionString);
         try
@@ -73,11 +74,12 @@ public static class PostgresSchema
     }
 
     /// <summary>Reads what the server promises, through a connection like the log's own.</summary>
-    /// <exception cref="LogMisconfiguredException">The server may lose what it acknowledges and the options do not allow that, or it is not UTF8.</exception>
+    /// <exception cref="LogMisconfiguredException">An option cannot be, and the server was not asked; the server may lose what it acknowledges and the options do not allow that, or it is not UTF8.</exception>
     /// <exception cref="LogUnavailableException">The server cannot be reached.</exception>
     public static async Task<PostgresDurability> CheckAsync(PostgresOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
+        options.Check();
         try
         {
             await using var source = PostgresConnections.Create(options);

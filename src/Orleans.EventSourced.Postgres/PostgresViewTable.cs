@@ -69,7 +69,7 @@ internal sealed class PostgresViewTable<TRow>(PostgresEditions<TRow> editions, V
             var routes = new Dictionary<StreamId, ViewRoute>(streams.Count);
             while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                routes.Add(new StreamId(reader.GetString(0)), new ViewRoute(reader.IsDBNull(1) ? null : reader.GetString(1), Encoding.UTF8.GetBytes(reader.GetString(2))));
+                routes.Add(StreamId.Recorded(reader.GetString(0)), new ViewRoute(reader.IsDBNull(1) ? null : reader.GetString(1), Encoding.UTF8.GetBytes(reader.GetString(2))));
             }
 
             return routes;

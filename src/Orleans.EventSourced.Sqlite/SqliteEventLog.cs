@@ -138,7 +138,7 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
         {
             return new RecordedEvent(
                 new LogPosition(reader.GetInt64(0)),
-                new StreamId(reader.GetString(1)),
+                StreamId.Recorded(reader.GetString(1)),
                 new StreamVersion(reader.GetInt32(2)),
                 new EventId(new Guid(reader.GetFieldValue<byte[]>(3), bigEndian: true)),
                 reader.GetString(4),
@@ -149,7 +149,7 @@ public sealed class SqliteEventLog : IEventLog, IAsyncDisposable
         }
         catch (Exception e) when (e is not SqliteException)
         {
-            throw new LogCorruptException($"its row is no event: {e.Message}", new StreamId(reader.GetString(1)), new StreamVersion(reader.GetInt32(2)), new LogPosition(reader.GetInt64(0)), reader.GetString(4), e);
+            throw new LogCorruptException($"its row is no event: {e.Message}", StreamId.Recorded(reader.GetString(1)), new StreamVersion(reader.GetInt32(2)), new LogPosition(reader.GetInt64(0)), reader.GetString(4), e);
         }
     }
 

@@ -65,7 +65,7 @@ internal sealed class SqliteViewTable<TRow>(SqliteEditions<TRow> editions, ViewR
                 var routes = new Dictionary<StreamId, ViewRoute>();
                 while (reader.Read())
                 {
-                    routes.Add(new StreamId(reader.GetString(0)), new ViewRoute(reader.IsDBNull(1) ? null : reader.GetString(1), Encoding.UTF8.GetBytes(reader.GetString(2))));
+                    routes.Add(StreamId.Recorded(reader.GetString(0)), new ViewRoute(reader.IsDBNull(1) ? null : reader.GetString(1), Encoding.UTF8.GetBytes(reader.GetString(2))));
                 }
 
                 return routes;

@@ -210,7 +210,7 @@ internal sealed class StreamPlaces
     {
         try
         {
-            _ = new StreamId(name);
+            _ = StreamId.Recorded(name);
             return null;
         }
         catch (ArgumentException e)

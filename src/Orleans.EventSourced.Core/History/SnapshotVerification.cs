@@ -46,7 +46,7 @@ public sealed class SnapshotVerification(IEventLog log, ISnapshotStore snapshots
                 else
                 {
                     compared++;
-                    running = running?.Stream.Value == row.Stream ? running : new Running(new StreamId(row.Stream), fold);
+                    running = running?.Stream.Value == row.Stream ? running : new Running(StreamId.Recorded(row.Stream), fold);
                     await CompareAsync(row, running, cancellationToken).ConfigureAwait(false);
                 }
             }
@@ -59,7 +59,7 @@ public sealed class SnapshotVerification(IEventLog log, ISnapshotStore snapshots
     {
         try
         {
-            return _folds.TryGetValue(new StreamId(row.Stream).Type, out var fold) && fold.FoldVersion == row.FoldVersion ? fold : null;
+            return _folds.TryGetValue(StreamId.Recorded(row.Stream).Type, out var fold) && fold.FoldVersion == row.FoldVersion ? fold : null;
         }
         catch (ArgumentException)
         {

@@ -29,7 +29,7 @@ public sealed class AppendRequest
     /// <param name="expected">What the stream must be at.</param>
     /// <param name="events">1 to <see cref="MaxEvents"/> events in order, with distinct ids.</param>
     /// <param name="requestHash">A digest of the command; a duplicate with another digest is answered <see cref="AppendOutcome.IdReused"/>.</param>
-    /// <exception cref="LogRequestRefusedException">It is too large, or holds a NUL character; the message names event and limit. Nothing was written.</exception>
+    /// <exception cref="LogRequestRefusedException">It is too large, or holds a NUL character, or the stream's key is white space alone; the message names event and limit. Nothing was written.</exception>
     /// <exception cref="ArgumentException">There is no event, two have one id, or one is without type, schema, payload or metadata.</exception>
     public AppendRequest(StreamId stream, ExpectedVersion expected, IReadOnlyList<NewEvent> events, string? requestHash = null)
     {
@@ -60,7 +60,11 @@ public sealed class AppendRequest
             throw new ArgumentException($"Two events for stream '{stream}' have the same id.", nameof(events));
         }
 
-        _ = stream.Value;
+        if (stream.NamesNoGrain)
+        {
+            throw new LogRequestRefusedException($"The key of stream '{stream}' is white space alone: it can be read, and nothing is appended to it.");
+        }
+
         Stream = stream;
         Expected = expected;
         Events = events;

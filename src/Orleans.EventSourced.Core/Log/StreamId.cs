@@ -23,6 +23,11 @@ public readonly record struct StreamId
     /// <param name="value">The full name, <c>type/key</c>; the first slash divides it.</param>
     /// <exception cref="ArgumentException">The name breaks one of the rules above; the message says which.</exception>
     public StreamId(string value)
+        : this(value, isRecorded: false)
+    {
+    }
+
+    private StreamId(string value, bool isRecorded)
     {
         ArgumentNullException.ThrowIfNull(value);
         var slash = value.IndexOf('/', StringComparison.Ordinal);
@@ -40,6 +45,11 @@ public readonly record struct StreamId
         }
 
         CheckKey(value, slash);
+        if (!isRecorded && value.AsSpan(slash + 1).IsWhiteSpace())
+        {
+            throw new ArgumentException($"The key of a stream of type '{value[..slash]}' is white space alone.", nameof(value));
+        }
+
         _value = value;
     }
 
@@ -50,6 +60,14 @@ public readonly record struct StreamId
         : this(type + "/" + key)
     {
     }
+
+    /// <summary>The name of a stream that is in a log: also one whose key is white space alone, which programs before this rule could write. It can be read, and nothing is appended to it.</summary>
+    /// <param name="value">The full name, <c>type/key</c>, as it is recorded.</param>
+    /// <exception cref="ArgumentException">It breaks another of the rules above; the message says which.</exception>
+    public static StreamId Recorded(string value) => new(value, isRecorded: true);
+
+    /// <summary>Whether it can only be read.</summary>
+    internal bool NamesNoGrain => Value.AsSpan(Value.IndexOf('/', StringComparison.Ordinal) + 1).IsWhiteSpace();
 
     /// <summary>The full name, <c>type/key</c>.</summary>
     /// <exception cref="InvalidOperationException">This is <c>default(StreamId)</c>, which names no stream.</exception>
@@ -84,11 +102,6 @@ public readonly record struct StreamId
         if (value.AsSpan(slash + 1).Contains('\0'))
         {
             throw new ArgumentException($"The key of a stream of type '{value[..slash]}' holds a NUL character.", nameof(value));
-        }
-
-        if (value.AsSpan(slash + 1).IsWhiteSpace())
-        {
-            throw new ArgumentException($"The key of a stream of type '{value[..slash]}' is white space alone.", nameof(value));
         }
     }
 

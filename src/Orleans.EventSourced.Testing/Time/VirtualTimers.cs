@@ -68,16 +68,18 @@ internal sealed class VirtualTimers(ITimerRegistry inner, Agenda agenda, SiloLif
             _ticked.TrySetResult();
         }
 
+        /// <summary>One tick. Who waits for the next one, because its time came while this one runs, is not told of this one.</summary>
         public async Task TickAsync(Func<Task> callback)
         {
+            var ticked = _ticked;
             try
             {
                 await callback();
-                _ticked.TrySetResult();
+                ticked.TrySetResult();
             }
             catch (Exception e)
             {
-                _ticked.TrySetException(e);
+                ticked.TrySetException(e);
                 throw;
             }
         }

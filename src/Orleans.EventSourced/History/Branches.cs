@@ -1,4 +1,6 @@
+using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
+using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Operations;
@@ -21,27 +23,24 @@ public sealed class Branches
     /// <param name="id">Its name; null: one is made up.</param>
     /// <param name="request">What it is to be.</param>
     /// <exception cref="HistoryException">It cannot be, there is one of this name, or there are as many as may be.</exception>
-    /// <exception cref="LogException">The log could not answer; where the branch is listed, it was made, and only whether that is recorded is not known.</exception>
+    /// <exception cref="LogException">The log could not answer, and there is no branch; with <see cref="LogOutcomeUnknownException"/> there is one, where it is listed, and only whether that is recorded is not known.</exception>
     public async Task<BranchInfo> CreateAsync(string? id, BranchRequest request)
     {
-        var name = id ?? $"b-{RandomNumberGenerator.GetHexString(8, lowercase: true)}";
+        ArgumentNullException.ThrowIfNull(request);
+
+        // A command that is sent again means the same branch.
+        var name = id ?? $"b-{(CommandContext.Current is { IsNamed: true } command ? command.Command.ToString("N")[^8..] : RandomNumberGenerator.GetHexString(8, lowercase: true))}";
         _ = BranchKey.Of(name, "x");
-        var registry = _grains.GetGrain<IBranchesGrain>(Registry);
-        await registry.ReserveAsync(name);
-        BranchInfo info;
-        try
+        var (made, fault) = await _operations.PerformAsync<(BranchInfo? Info, Exception? Fault)>(
+            new Operation(OperationActions.BranchCreate, TargetOf(name), request.Reason, request.Actor, null, new { request.Base, Edits = request.Edits.Count, request.Rules }),
+            async earlier => earlier is not null && await FindAsync(Get(name)) is { } found && found.Reason == request.Reason && found.Actor == request.Actor ? new((found, null), Shown(found)) : await MakeAsync(name, request),
+            async _ => (await Get(name).DescribeAsync(), null));
+        if (fault is not null)
         {
-            info = await _grains.GetGrain<IBranchGrain>(name).CreateAsync(request);
-            await registry.AnnounceAsync(info);
-        }
-        catch (Exception e) when (e is LogException or HistoryException { Fault: not HistoryFault.NotNow })
-        {
-            await registry.ReleaseAsync(name);
-            throw;
+            ExceptionDispatchInfo.Throw(fault);
         }
 
-        await _operations.RecordAsync(OperationActions.BranchCreate, TargetOf(name), info.Reason, info.Actor, null, Shown(info));
-        return info;
+        return made!;
     }
 
     /// <summary>Ends a branch. False: there was none.</summary>
@@ -50,21 +49,18 @@ public sealed class Branches
     /// <param name="actor">Who says so; null: not known.</param>
     /// <exception cref="ArgumentException">The reason is empty or too long.</exception>
     /// <exception cref="HistoryException">The text can be no branch's name.</exception>
-    /// <exception cref="LogException">It was dropped; whether that is recorded is not known.</exception>
+    /// <exception cref="LogException">The log could not answer, and nothing was dropped; with <see cref="LogOutcomeUnknownException"/> it was, and only whether that is recorded is not known.</exception>
     public async Task<bool> DropAsync(string id, string reason, string? actor)
     {
         OperationsLog.Check(reason, actor);
         var branch = Get(id);
         var before = await FindAsync(branch);
 
-        // Also where there is none: its name may still be taken by one that went with its silo.
-        var dropped = await branch.DropAsync();
-        if (dropped)
-        {
-            await _operations.RecordAsync(OperationActions.BranchDrop, TargetOf(id), reason, actor, before is null ? null : Shown(before), null);
-        }
-
-        return dropped;
+        // Also where there is none: its name may still be taken by one that went with its silo. Nobody can tell one that an earlier try dropped from one that was never there, and it is gone.
+        return await _operations.PerformAsync(
+            new Operation(OperationActions.BranchDrop, TargetOf(id), reason, actor, before is null ? null : Shown(before), new { Dropped = true }),
+            async earlier => await branch.DropAsync() || earlier is not null ? new Effect<bool>(true, null) : new(false, null, "There is no such branch."),
+            _ => Task.FromResult(true));
     }
 
     /// <summary>All of them, by name.</summary>
@@ -76,6 +72,24 @@ public sealed class Branches
     {
         _ = BranchKey.Of(id, "x");
         return _grains.GetGrain<IBranchGrain>(id);
+    }
+
+    /// <summary>What keeps it from being made is answered, not thrown: nothing was made then, also where the log did not answer.</summary>
+    private async Task<Effect<(BranchInfo? Info, Exception? Fault)>> MakeAsync(string name, BranchRequest request)
+    {
+        var registry = _grains.GetGrain<IBranchesGrain>(Registry);
+        await registry.ReserveAsync(name);
+        try
+        {
+            var info = await _grains.GetGrain<IBranchGrain>(name).CreateAsync(request);
+            await registry.AnnounceAsync(info);
+            return new((info, null), Shown(info));
+        }
+        catch (Exception e) when (e is LogException or HistoryException { Fault: not HistoryFault.NotNow })
+        {
+            await registry.ReleaseAsync(name);
+            return new((null, e), null, e.Message);
+        }
     }
 
     private static async Task<BranchInfo?> FindAsync(IBranchGrain branch)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Orleans.EventSourced.Core.Events;
 
 namespace Orleans.EventSourced.Operations;
@@ -12,14 +13,35 @@ public abstract record OperationEvent
     }
 }
 
-/// <summary>Something was done, and took effect. What was refused is not recorded.</summary>
+/// <summary>Something is about to be done: written before anything is. Where no event with the same <paramref name="Operation"/> follows, it is under way, or what became of it is not known.</summary>
+/// <param name="Operation">Names it in the events that follow; a caller's command that is sent again asks for the same.</param>
+/// <param name="Action">What, by a stable name: one of <see cref="OperationActions"/>.</param>
+/// <param name="Target">To what: <c>view:NAME</c>, <c>reaction:NAME</c> or <c>branch:NAME</c>.</param>
+/// <param name="Reason">Why, in the operator's words.</param>
+/// <param name="Before">How it stood just before, as JSON; null: there was none.</param>
+/// <param name="Asked">What exactly is asked for.</param>
+[EventType(OperationEventTypes.Requested)]
+public sealed record OperationRequested(Guid Operation, string Action, string Target, string Reason, JsonElement? Before, JsonElement Asked) : OperationEvent;
+
+/// <summary>Something was done, and took effect.</summary>
 /// <param name="Action">What, by a stable name: one of <see cref="OperationActions"/>.</param>
 /// <param name="Target">To what: <c>view:NAME</c>, <c>reaction:NAME</c> or <c>branch:NAME</c>.</param>
 /// <param name="Reason">Why, in the operator's words.</param>
 /// <param name="Before">How it stood just before, as JSON; null: there was none.</param>
 /// <param name="After">How it stands by this action; null: it is gone.</param>
 [EventType(OperationEventTypes.Performed)]
-public sealed record OperationPerformed(string Action, string Target, string Reason, JsonElement? Before, JsonElement? After) : OperationEvent;
+public sealed record OperationPerformed(string Action, string Target, string Reason, JsonElement? Before, JsonElement? After) : OperationEvent
+{
+    /// <summary>What was asked for by <see cref="OperationRequested"/>; null: written by a program that did not announce what it does.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Guid? Operation { get; init; }
+}
+
+/// <summary>What was asked for took no effect: it was refused, or there was nothing to change.</summary>
+/// <param name="Operation">What was asked for by <see cref="OperationRequested"/>.</param>
+/// <param name="Why">Why nothing came of it.</param>
+[EventType(OperationEventTypes.Declined)]
+public sealed record OperationDeclined(Guid Operation, string Why) : OperationEvent;
 
 /// <summary>The names of what operators do.</summary>
 public static class OperationActions
@@ -64,9 +86,11 @@ public static class OperationActions
 /// <summary>The events of operators in a map of event types.</summary>
 public static class OperationEventTypes
 {
+    internal const string Requested = "operation-requested";
     internal const string Performed = "operation-performed";
+    internal const string Declined = "operation-declined";
 
-    /// <summary>Adds them; a program that knows them records what operators do.</summary>
+    /// <summary>Adds them; a program that knows them records what operators do, before it does it and after.</summary>
     public static EventTypeMap.Builder AddOperationEvents(this EventTypeMap.Builder types)
     {
         ArgumentNullException.ThrowIfNull(types);

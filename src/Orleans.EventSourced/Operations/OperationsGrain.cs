@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Orleans.EventSourced.Core.Deciding;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Grains;
@@ -9,42 +8,30 @@ namespace Orleans.EventSourced.Operations;
 [Alias("Orleans.EventSourced.IOperationsGrain")]
 internal interface IOperationsGrain : IGrainWithStringKey
 {
+    /// <summary>Records what is about to be done. An earlier try of it that has no outcome is answered; null: there is none.</summary>
+    [Alias("Request")]
+    Task<OperationRecord?> RequestAsync(OperationCommand.Request request);
+
     /// <summary>Records what took effect, once for each command.</summary>
-    [Alias("Record")]
-    Task RecordAsync(RecordOperation operation);
+    [Alias("Complete")]
+    Task CompleteAsync(OperationCommand.Complete operation);
+
+    /// <summary>Records that nothing came of it, unless it is known already what did.</summary>
+    [Alias("Decline")]
+    Task DeclineAsync(OperationCommand.Decline operation);
+
+    /// <summary>What took effect under the command of the call; null: nothing that is recorded.</summary>
+    [Alias("Find")]
+    Task<OperationRecord?> FindAsync();
 
     /// <summary>A page of the record, newest first.</summary>
     [Alias("List")]
     Task<OperationPage> ListAsync(string? target, long? before, int limit);
 }
 
-/// <summary>Record what took effect; <see cref="OperationPerformed"/> as it travels.</summary>
-[GenerateSerializer, Immutable, Alias("Orleans.EventSourced.RecordOperation")]
-internal sealed record RecordOperation(
-    [property: Id(0)] string Action,
-    [property: Id(1)] string Target,
-    [property: Id(2)] string Reason,
-    [property: Id(3)] string? Before,
-    [property: Id(4)] string? After);
-
-/// <summary>What is known of the record without reading it. Nothing is decided by it: what operators did is a fact by the time it comes here.</summary>
-/// <param name="Count">How much was done.</param>
-[FoldVersion(1)]
-internal sealed record OperationCount(int Count) : IDecider<OperationCount, RecordOperation, OperationEvent>
-{
-    public static OperationCount Initial { get; } = new(0);
-
-    public static Decision<OperationEvent> Decide(OperationCount state, RecordOperation command) => Core.Deciding.Decide.Accept<OperationEvent>(
-        new OperationPerformed(command.Action, command.Target, command.Reason, Parsed(command.Before), Parsed(command.After)));
-
-    public static OperationCount Evolve(OperationCount state, OperationEvent @event) => new(state.Count + 1);
-
-    private static JsonElement? Parsed(string? json) => json is null ? null : JsonElement.Parse(json);
-}
-
 /// <summary>One stream for all targets: operators act at the pace of people, and what happened lately is asked for more often than what happened to one view.</summary>
 [GrainType(Type)]
-internal sealed class OperationsGrain(JsonEventCodec codec) : EventSourcedGrain<OperationCount, OperationEvent>, IOperationsGrain
+internal sealed class OperationsGrain(JsonEventCodec codec) : EventSourcedGrain<OperationsState, OperationEvent>, IOperationsGrain
 {
     public const string Type = "es-operations";
     public const string Key = "all";
@@ -54,13 +41,21 @@ internal sealed class OperationsGrain(JsonEventCodec codec) : EventSourcedGrain<
     /// <summary>The most events that are looked at for one page: where few match, the page is short and the next one goes on.</summary>
     private const int MaxLooked = 2_000;
 
-    public async Task RecordAsync(RecordOperation operation)
+    public async Task<OperationRecord?> RequestAsync(OperationCommand.Request request)
     {
-        if (await ExecuteAsync(operation, OperationCount.Decide) is not Accepted<OperationEvent> and var refused)
-        {
-            throw new Core.Log.LogUnavailableException($"What was done to {operation.Target} could not be recorded: {refused.GetType().Name}.");
-        }
+        var (accepted, isOpen) = (await AcceptedAsync(request), State.Open.TryGetValue(request.Operation, out var version));
+        return accepted.Events.Count == 0 && isOpen ? Known((await ReadEventsAsync(version - 1, 1))[0]) : null;
     }
+
+    public Task CompleteAsync(OperationCommand.Complete operation) => AcceptedAsync(operation);
+
+    public Task DeclineAsync(OperationCommand.Decline operation) => AcceptedAsync(operation);
+
+    /// <summary>Nothing is decided: only the first answer of the command is asked for, and its event is found by where that says it is.</summary>
+    public async Task<OperationRecord?> FindAsync() =>
+        await ExecuteAsync(0, static (_, _) => Decide.Refuse<OperationEvent>("not-performed", "Nothing is recorded under this command.")) is Accepted<OperationEvent> { Version: var version }
+            ? Known((await ReadEventsAsync(version - 1, 1))[0])
+            : null;
 
     public async Task<OperationPage> ListAsync(string? target, long? before, int limit)
     {
@@ -73,9 +68,9 @@ internal sealed class OperationsGrain(JsonEventCodec codec) : EventSourcedGrain<
             foreach (var recorded in (await ReadEventsAsync(from, left - from)).Reverse())
             {
                 (left, looked, last) = (left - 1, looked + 1, recorded.Position.Value);
-                if (codec.Decode(recorded) is OperationPerformed performed && (target is null || performed.Target == target))
+                if (Known(recorded) is { } known && (target is null || known.Target == target))
                 {
-                    found.Add(OperationRecord.Of(recorded, performed));
+                    found.Add(known);
                     if (found.Count == limit)
                     {
                         break;
@@ -99,4 +94,18 @@ internal sealed class OperationsGrain(JsonEventCodec codec) : EventSourcedGrain<
 
         return low;
     }
+
+    /// <summary>What took effect, or may have; null: neither, or it is told by another event.</summary>
+    private OperationRecord? Known(RecordedEvent recorded) => codec.Decode(recorded) switch
+    {
+        OperationPerformed performed => OperationRecord.Of(recorded, performed),
+        OperationRequested requested when State.Open.ContainsKey(requested.Operation) => OperationRecord.Of(recorded, requested),
+        _ => null,
+    };
+
+    private async Task<Accepted<OperationEvent>> AcceptedAsync(OperationCommand command) => await ExecuteAsync(command, OperationsState.Decide) switch
+    {
+        Accepted<OperationEvent> accepted => accepted,
+        var refused => throw new Core.Log.LogUnavailableException($"What operators do could not be recorded: {refused.GetType().Name}."),
+    };
 }

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 
@@ -57,10 +58,15 @@ public sealed partial class OperationsLog
     internal static void Check(string reason, string? actor) => ViewEdition.Check(reason, actor);
 
     /// <summary>
-    /// Records what took effect. A caller's command (<see cref="CommandContext"/>) that is run again and has the same effect again is recorded once; two effects of one command are two records.
+    /// Does something, between a record that it is about to be done and one of what came of it. Without the first nothing is done. A caller's command (<see cref="CommandContext"/>) that took effect before does not take it again; two actions of one command
+    /// are two operations.
     /// </summary>
-    /// <exception cref="LogException">It took effect, and whether it is recorded is not known: the program's own log has it.</exception>
-    internal async Task RecordAsync(string action, string target, string reason, string? actor, object? before, object? after)
+    /// <param name="operation">What is about to be done.</param>
+    /// <param name="effect">Does it. It gets an earlier try under the same command of which is not known what came, or null; then it finds out first whether that one took effect.</param>
+    /// <param name="answerAgain">The answer to a command of which is recorded that it took effect.</param>
+    /// <exception cref="LogOutcomeUnknownException">It took effect, or may have, and that is not recorded; send the same command again, or look.</exception>
+    /// <exception cref="LogException">That it is about to be done could not be recorded, and nothing was done.</exception>
+    internal async Task<T> PerformAsync<T>(Operation operation, Func<OperationRecord?, Task<Effect<T>>> effect, Func<OperationRecord, Task<T>> answerAgain)
     {
         if (!IsKept)
         {
@@ -69,82 +75,145 @@ public sealed partial class OperationsLog
                 NotKept(_logger, nameof(OperationEventTypes.AddOperationEvents));
             }
 
-            return;
+            return (await TakeEffectAsync(operation, effect, null)).Answer;
         }
 
-        var operation = new RecordOperation(action, target, StorableText.Of(reason, SkippedEvent.MaxText), Text(before), Text(after));
+        var (caller, asked, reason) = (CommandContext.Current, Text(operation.Asked)!, StorableText.Of(operation.Reason, SkippedEvent.MaxText));
+        var id = caller is null ? CommandId.New(_time) : new CommandId(caller.Command).Nested($"operation\n{operation.Action}\n{operation.Target}\n{asked}\n{operation.Reason}", 0);
+        var context = (caller ?? new CommandContext(id.Value) { Correlation = id.Value.ToString("D") }) with
+        {
+            Correlation = caller?.Correlation ?? (caller?.Command ?? id.Value).ToString("D"),
+            Actor = operation.Actor is null ? caller?.Actor : StorableText.Of(operation.Actor, SkippedEvent.MaxText),
+            Reason = reason,
+            RequestHash = null,
+            ExpectedVersion = null,
+        };
+        var performed = context with { Command = id.Nested("performed", 0).Value, IsNamed = true };
+        if (caller is { IsNamed: true } && await InAsync(performed, g => g.FindAsync()) is { } known)
+        {
+            return await answerAgain(known);
+        }
+
+        var earlier = await InAsync(New(context), g => g.RequestAsync(new OperationCommand.Request(id.Value, operation.Action, operation.Target, reason, Text(operation.Before), asked)));
+        Effect<T> came;
         try
         {
-            using (CommandContext.Begin(ContextOf(operation, actor)))
-            {
-                await Grain.RecordAsync(operation);
-            }
+            came = await TakeEffectAsync(operation, effect, earlier);
+        }
+        catch (Exception e) when (e is LogRequestRefusedException or HistoryException or ArgumentException)
+        {
+            await DeclineAsync(e.Message);
+            throw;
+        }
+
+        if (came.Declined is { } why)
+        {
+            await DeclineAsync(why);
+            return came.Answer;
+        }
+
+        try
+        {
+            var complete = new OperationCommand.Complete(id.Value, operation.Action, operation.Target, reason, earlier is null ? Text(operation.Before) : earlier.Before, Text(came.After));
+            await InAsync(performed, g => Completed(g.CompleteAsync(complete)));
+            return came.Answer;
         }
         catch (Exception e)
         {
-            NotRecorded(_logger, action, target, actor, reason, e);
-            throw;
+            NotRecorded(_logger, operation.Action, operation.Target, operation.Actor, operation.Reason, e);
+            throw new LogOutcomeUnknownException($"{operation.Action} of {operation.Target} took effect, and whether that is recorded is not known. Send the same command again, or look.", e);
         }
+
+        // That this try came to nothing says nothing of an earlier one.
+        async Task DeclineAsync(string why)
+        {
+            if (earlier is not null)
+            {
+                return;
+            }
+
+            try
+            {
+                await InAsync(New(context), g => Completed(g.DeclineAsync(new OperationCommand.Decline(id.Value, StorableText.Of(why, SkippedEvent.MaxText)))));
+            }
+            catch (Exception e)
+            {
+                NotDeclined(_logger, operation.Action, operation.Target, operation.Actor, operation.Reason, e);
+            }
+        }
+    }
+
+    /// <summary>Does something that may be done again, and that by itself leaves what was asked for.</summary>
+    /// <exception cref="LogOutcomeUnknownException">It took effect, or may have, and that is not recorded; do it again.</exception>
+    /// <exception cref="LogException">That it is about to be done could not be recorded, and nothing was done.</exception>
+    internal async Task PerformAsync(Operation operation, Func<Task> effect)
+    {
+        async Task<Effect<bool>> DoneAsync()
+        {
+            await effect();
+            return new(true, operation.Asked);
+        }
+
+        await PerformAsync(operation, _ => DoneAsync(), _ => Task.FromResult(true));
     }
 
     private IOperationsGrain Grain => _grains.GetGrain<IOperationsGrain>(OperationsGrain.Key);
 
-    /// <summary>The caller's command has event ids of its own: each effect of it gets others.</summary>
-    private CommandContext ContextOf(RecordOperation operation, string? actor)
+    /// <summary>What can only say that it did not hear of the effect does not say that there was none.</summary>
+    private static async Task<Effect<T>> TakeEffectAsync<T>(Operation operation, Func<OperationRecord?, Task<Effect<T>>> effect, OperationRecord? earlier)
     {
-        var context = CommandContext.Current is { } caller
-            ? caller with
-            {
-                Command = new CommandId(caller.Command).Nested($"operation\n{operation.Action}\n{operation.Target}\n{operation.After}\n{operation.Reason}", 0).Value,
-                Correlation = caller.Correlation ?? caller.Command.ToString("D"),
-                RequestHash = null,
-                ExpectedVersion = null,
-            }
-            : new CommandContext(CommandId.New(_time).Value);
-        return context with { Actor = actor is null ? context.Actor : StorableText.Of(actor, SkippedEvent.MaxText), Reason = operation.Reason };
+        try
+        {
+            return await effect(earlier);
+        }
+        catch (LogUnavailableException e)
+        {
+            throw new LogOutcomeUnknownException($"{operation.Action} of {operation.Target} may have taken effect. Send the same command again, or look.", e);
+        }
     }
+
+    private CommandContext New(CommandContext context) => context with { Command = CommandId.New(_time).Value, IsNamed = false };
+
+    private async Task<T> InAsync<T>(CommandContext context, Func<IOperationsGrain, Task<T>> call)
+    {
+        using (CommandContext.Begin(context))
+        {
+            return await call(Grain);
+        }
+    }
+
+    private static async Task<bool> Completed(Task task)
+    {
+        await task;
+        return true;
+    }
+
+    /// <summary>What was recorded as how it stood.</summary>
+    internal static T Read<T>(string json) => JsonSerializer.Deserialize<T>(json, Json)!;
 
     private static string? Text(object? value) => value is null ? null : JsonSerializer.Serialize(value, Json);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What operators do is not recorded: add {Method} to the program's event types")]
     private static partial void NotKept(ILogger logger, string method);
 
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Action} of {Target} took no effect, and it is not known whether that is recorded; by {Actor}, because: {Reason}")]
+    private static partial void NotDeclined(ILogger logger, string action, string target, string? actor, string reason, Exception cause);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "{Action} of {Target} took effect, and it is not known whether that is recorded; by {Actor}, because: {Reason}")]
     private static partial void NotRecorded(ILogger logger, string action, string target, string? actor, string reason, Exception cause);
 }
 
-/// <summary>A page of what operators did, newest first.</summary>
-/// <param name="Operations">What they did.</param>
-/// <param name="Next">The position before which the next page begins; null: there is no more.</param>
-[GenerateSerializer, Immutable, Alias("Orleans.EventSourced.OperationPage")]
-public sealed record OperationPage([property: Id(0)] IReadOnlyList<OperationRecord> Operations, [property: Id(1)] long? Next);
-
-/// <summary>Something that an operator did, and that took effect.</summary>
-/// <param name="Position">Its place in the log.</param>
-/// <param name="At">When it was recorded, in UTC, just after it took effect.</param>
-/// <param name="Actor">Who; null: not known.</param>
-/// <param name="Action">What: one of <see cref="OperationActions"/>.</param>
+/// <summary>What an operator is about to do.</summary>
+/// <param name="Action">One of <see cref="OperationActions"/>.</param>
 /// <param name="Target">To what.</param>
 /// <param name="Reason">Why.</param>
-/// <param name="Before">How it stood just before, as JSON; null: there was none.</param>
-/// <param name="After">How it stood by this action, as JSON; null: it was gone.</param>
-/// <param name="Correlation">The workflow that it belongs to; null: not known.</param>
-[GenerateSerializer, Immutable, Alias("Orleans.EventSourced.OperationRecord")]
-public sealed record OperationRecord(
-    [property: Id(0)] long Position,
-    [property: Id(1)] DateTimeOffset At,
-    [property: Id(2)] string? Actor,
-    [property: Id(3)] string Action,
-    [property: Id(4)] string Target,
-    [property: Id(5)] string Reason,
-    [property: Id(6)] string? Before,
-    [property: Id(7)] string? After,
-    [property: Id(8)] string? Correlation)
-{
-    internal static OperationRecord Of(RecordedEvent recorded, OperationPerformed performed)
-    {
-        var metadata = EventMetadata.TryParse(recorded.Metadata);
-        return new(
-            recorded.Position.Value, recorded.RecordedAt, metadata?.Actor, performed.Action, performed.Target, performed.Reason, performed.Before?.GetRawText(), performed.After?.GetRawText(), metadata?.Correlation);
-    }
-}
+/// <param name="Actor">Who; null: the actor of the caller's command, if it has one.</param>
+/// <param name="Before">How it stands.</param>
+/// <param name="Asked">What exactly is asked for: with action, target and reason it tells the actions of one command apart.</param>
+internal sealed record Operation(string Action, string Target, string Reason, string? Actor, object? Before, object Asked);
+
+/// <summary>What came of what an operator did.</summary>
+/// <param name="Answer">The caller's answer.</param>
+/// <param name="After">How it stands by it; null: it is gone.</param>
+/// <param name="Declined">Why nothing changed; null: it took effect.</param>
+internal sealed record Effect<T>(T Answer, object? After, string? Declined = null);

@@ -42,7 +42,7 @@ public sealed class ProjectionControl
     /// <param name="actor">Who says so; null: not known.</param>
     /// <param name="cancellationToken">Ends the wait; the slice may be resumed then.</param>
     /// <exception cref="ArgumentException">This program has no such view or slice, or the reason is empty or too long.</exception>
-    /// <exception cref="LogException">Resumed or recorded or not: resume it again.</exception>
+    /// <exception cref="LogException">Resumed or not: resume it again.</exception>
     public async Task ResumeAsync(ViewId view, int slice, string reason, string? actor, CancellationToken cancellationToken)
     {
         OperationsLog.Check(reason, actor);
@@ -54,8 +54,7 @@ public sealed class ProjectionControl
 
         var roles = await RolesAsync(registered, cancellationToken);
         var before = await Task.WhenAll(roles.Select(role => StandAsync(registered, role, slice)));
-        await Task.WhenAll(before.Select(s => s.Grain.ResumeAsync()));
-        await RecordAsync(OperationActions.ProjectionResume, view, reason, actor, new { view.Version, Slices = before.Select(s => s.Shown) }, new { view.Version, Resumed = slice });
+        await PerformAsync(OperationActions.ProjectionResume, view, reason, actor, before, new { view.Version, Resumed = slice }, () => Task.WhenAll(before.Select(s => s.Grain.ResumeAsync())));
     }
 
     /// <summary>
@@ -69,7 +68,7 @@ public sealed class ProjectionControl
     /// <param name="cancellationToken">Ends the wait; the event may be skipped then.</param>
     /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">No slice stands at the event, or the view passes over too many already.</exception>
-    /// <exception cref="LogException">Kept or recorded or not: skip it again.</exception>
+    /// <exception cref="LogException">Kept or not: skip it again.</exception>
     public async Task SkipAsync(ViewId view, LogPosition position, string reason, string? actor, CancellationToken cancellationToken)
     {
         var registered = Registered(view);
@@ -86,14 +85,16 @@ public sealed class ProjectionControl
             throw new LogRequestRefusedException($"No slice or row of view {view} stands at position {position}; only an event that the view cannot fold can be skipped.");
         }
 
-        if (known.Count >= MaxSkipped)
+        if (known.Count >= MaxSkipped && known.All(k => k.Position != position))
         {
             throw new LogRequestRefusedException($"View {view} passes over {known.Count} events already, which is the most: mend its fold.");
         }
 
-        await registered.SkipAsync(skipped, cancellationToken);
-        await Task.WhenAll(standing.Select(s => s.Grain.ResumeAsync()));
-        await RecordAsync(OperationActions.ProjectionSkip, view, reason, actor, new { view.Version, Slices = standing.Select(s => s.Shown) }, new { view.Version, Skipped = position.Value });
+        await PerformAsync(OperationActions.ProjectionSkip, view, reason, actor, standing, new { view.Version, Skipped = position.Value }, async () =>
+        {
+            await registered.SkipAsync(skipped, cancellationToken);
+            await Task.WhenAll(standing.Select(s => s.Grain.ResumeAsync()));
+        });
     }
 
     /// <summary>The events that wait for parked rows of a view's live table, by slice, key and position; of each row the first is the one that its fold refuses. Those of a table that is built: <see cref="RebuildControl.ListParkedAsync"/>.</summary>
@@ -116,8 +117,9 @@ public sealed class ProjectionControl
 
     private IProjectionGrain Grain(RegisteredView view, int slice, ViewRole role) => _grains.GetGrain<IProjectionGrain>(ProjectionGrain.KeyOf(view.View, slice, role));
 
-    private Task RecordAsync(string action, ViewId view, string reason, string? actor, object before, object after) =>
-        _operations.RecordAsync(action, OperationsLog.ViewTarget(view), reason, actor, before, after);
+    /// <summary>What is done may be done again: a command that was sent before is.</summary>
+    private Task PerformAsync(string action, ViewId view, string reason, string? actor, IEnumerable<Stand> before, object asked, Func<Task> effect) => _operations.PerformAsync(
+        new Operation(action, OperationsLog.ViewTarget(view), reason, actor, new { view.Version, Slices = before.Select(s => s.Shown) }, asked), effect);
 
     /// <summary>The tables of a view that runners fill.</summary>
     private static async Task<IReadOnlyList<ViewRole>> RolesAsync(RegisteredView view, CancellationToken cancellationToken) =>

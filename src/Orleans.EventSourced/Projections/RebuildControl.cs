@@ -32,19 +32,21 @@ public sealed class RebuildControl
     /// <param name="cancellationToken">Ends the wait; it may have begun then.</param>
     /// <exception cref="ArgumentException">This program has no such view, or a text is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">There is no live table yet.</exception>
-    /// <exception cref="LogException">Begun or recorded or not: list them and see.</exception>
+    /// <exception cref="LogException">Begun or not: list them and see.</exception>
     public async Task<ViewEdition?> BeginAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken)
     {
-        var registered = Registered(view);
-        var before = await TablesAsync(registered, cancellationToken);
-        var begun = await registered.Editions.BeginAsync(registered.Slices, reason, actor, cancellationToken);
-        await WakeAsync(registered);
-        if (begun is not null)
+        async Task<ViewEdition?> BeginAsync(RegisteredView registered)
         {
-            await RecordAsync(OperationActions.RebuildBegin, view, reason, actor, before, before with { Building = begun.Number, Retired = null });
+            var begun = await registered.Editions.BeginAsync(registered.Slices, reason, actor, cancellationToken);
+            await WakeAsync(registered);
+            return begun;
         }
 
-        return begun;
+        async Task<ViewEdition?> BegunAsync(RegisteredView registered, Tables now) =>
+            now.Building is { } number ? (await registered.Editions.ListAsync(cancellationToken)).FirstOrDefault(e => e.Number == number) : null;
+
+        return await ChangeAsync(
+            OperationActions.RebuildBegin, view, reason, actor, BeginAsync, (before, begun) => begun is null ? null : before with { Building = begun.Number, Retired = null }, BegunAsync, cancellationToken);
     }
 
     /// <summary>The tables that are built or retired, by view, and how far their slices are.</summary>
@@ -98,21 +100,20 @@ public sealed class RebuildControl
     /// <param name="actor">Who says so; null: not known.</param>
     /// <param name="cancellationToken">Ends the wait; it may have been switched to then.</param>
     /// <exception cref="ArgumentException">This program has no such view, the wait is too long, or the reason is empty or too long.</exception>
-    /// <exception cref="LogException">Switched or recorded or not: list them and see.</exception>
+    /// <exception cref="LogException">Switched or not: list them and see.</exception>
     public async Task<SwitchOutcome> SwitchAsync(ViewId view, TimeSpan atMost, string reason, string? actor, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(atMost, TimeSpan.Zero);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(atMost, LongestWait);
-        OperationsLog.Check(reason, actor);
-        var registered = Registered(view);
-        var before = await TablesAsync(registered, cancellationToken);
-        var outcome = await SwitchWithinAsync(registered, atMost, cancellationToken);
-        if (outcome is SwitchOutcome.Switched(var edition))
-        {
-            await RecordAsync(OperationActions.RebuildSwitch, view, reason, actor, before, before with { Live = edition, Building = null, Retired = before.Live });
-        }
-
-        return outcome;
+        return await ChangeAsync(
+            OperationActions.RebuildSwitch,
+            view,
+            reason,
+            actor,
+            registered => SwitchWithinAsync(registered, atMost, cancellationToken),
+            (before, outcome) => outcome is SwitchOutcome.Switched(var edition) ? before with { Live = edition, Building = null, Retired = before.Live } : null,
+            (_, now) => Task.FromResult<SwitchOutcome>(now.Live is { } live ? new SwitchOutcome.Switched(live) : new SwitchOutcome.NothingBuilt()),
+            cancellationToken);
     }
 
     private async Task<SwitchOutcome> SwitchWithinAsync(RegisteredView registered, TimeSpan atMost, CancellationToken cancellationToken)
@@ -155,7 +156,7 @@ public sealed class RebuildControl
     /// <param name="actor">Who says so; null: not known.</param>
     /// <param name="cancellationToken">Ends the wait; it may be done then.</param>
     /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
-    /// <exception cref="LogException">Given up or recorded or not: list them and see.</exception>
+    /// <exception cref="LogException">Given up or not: list them and see.</exception>
     public Task<bool> CancelAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken) => ChangeAsync(
         OperationActions.RebuildCancel, view, reason, actor, v => v.Editions.CancelAsync(cancellationToken), before => before with { Building = null }, cancellationToken);
 
@@ -165,7 +166,7 @@ public sealed class RebuildControl
     /// <param name="actor">Who says so; null: not known.</param>
     /// <param name="cancellationToken">Ends the wait; it may be done then.</param>
     /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
-    /// <exception cref="LogException">Done or recorded or not: list them and see.</exception>
+    /// <exception cref="LogException">Done or not: list them and see.</exception>
     public Task<bool> RevertAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken)
     {
         async Task<bool> RevertAsync(RegisteredView registered)
@@ -189,7 +190,7 @@ public sealed class RebuildControl
     /// <param name="cancellationToken">Ends the wait; it may be done then.</param>
     /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">Something outside hangs on it.</exception>
-    /// <exception cref="LogException">Dropped or recorded or not: list them and see.</exception>
+    /// <exception cref="LogException">Dropped or not: list them and see.</exception>
     public Task<bool> DropRetiredAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken) => ChangeAsync(
         OperationActions.RebuildDropRetired, view, reason, actor, v => v.Editions.DropRetiredAsync(cancellationToken), before => before with { Retired = null }, cancellationToken);
 
@@ -200,27 +201,46 @@ public sealed class RebuildControl
     /// <param name="cancellationToken">Ends the wait; it may be done then.</param>
     /// <exception cref="ArgumentException">This program has no such view, or the reason is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">This version has no table, or something outside hangs on the plain name: it is named.</exception>
-    /// <exception cref="LogException">Done or recorded or not: do it again.</exception>
+    /// <exception cref="LogException">Done or not: do it again.</exception>
     public Task<bool> ShowAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken) => ChangeAsync(
         OperationActions.ViewShow, view, reason, actor, v => v.Editions.ShowAsync(cancellationToken), before => before with { Shown = view.Version }, cancellationToken);
 
-    /// <summary>Changes which tables there are, and records it where it took effect.</summary>
-    private async Task<bool> ChangeAsync(string action, ViewId view, string reason, string? actor, Func<RegisteredView, Task<bool>> change, Func<Tables, Tables> after, CancellationToken cancellationToken)
+    private Task<bool> ChangeAsync(string action, ViewId view, string reason, string? actor, Func<RegisteredView, Task<bool>> change, Func<Tables, Tables> after, CancellationToken cancellationToken) =>
+        ChangeAsync(action, view, reason, actor, change, (before, changed) => changed ? after(before) : null, (_, _) => Task.FromResult(true), cancellationToken);
+
+    /// <summary>Changes which tables there are, and records it. What a command that was sent before has changed is not changed again.</summary>
+    /// <param name="action">What is done.</param>
+    /// <param name="view">The view.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="actor">Who.</param>
+    /// <param name="change">Does it.</param>
+    /// <param name="after">The tables by an answer, from those before it; null: by that answer nothing changed.</param>
+    /// <param name="answerOf">The answer that made the tables what they are.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    private async Task<T> ChangeAsync<T>(
+        string action, ViewId view, string reason, string? actor, Func<RegisteredView, Task<T>> change, Func<Tables, T, Tables?> after, Func<RegisteredView, Tables, Task<T>> answerOf, CancellationToken cancellationToken)
     {
         OperationsLog.Check(reason, actor);
         var registered = Registered(view);
-        var before = await TablesAsync(registered, cancellationToken);
-        var changed = await change(registered);
-        if (changed)
-        {
-            await RecordAsync(action, view, reason, actor, before, after(before));
-        }
+        var now = await TablesAsync(registered, cancellationToken);
+        return await _operations.PerformAsync(
+            new Operation(action, OperationsLog.ViewTarget(view), reason, actor, now, new { view.Version }),
+            async earlier =>
+            {
+                var before = earlier is null ? now : OperationsLog.Read<Tables>(earlier.Before!);
+                if (before == now)
+                {
+                    var answer = await change(registered);
+                    return new Effect<T>(answer, after(now, answer), after(now, answer) is null ? $"Nothing was changed: {answer}" : null);
+                }
 
-        return changed;
+                var made = await answerOf(registered, now);
+                return after(before, made) == now
+                    ? new Effect<T>(made, now)
+                    : throw new LogOutcomeUnknownException($"{action} of {view} was asked for before, and its tables were changed otherwise since: list them and see, and ask for what is still wanted by another command.");
+            },
+            performed => answerOf(registered, OperationsLog.Read<Tables>(performed.After!)));
     }
-
-    private Task RecordAsync(string action, ViewId view, string reason, string? actor, Tables before, Tables after) =>
-        _operations.RecordAsync(action, OperationsLog.ViewTarget(view), reason, actor, before, after);
 
     private async Task<Tables> TablesAsync(RegisteredView view, CancellationToken cancellationToken)
     {

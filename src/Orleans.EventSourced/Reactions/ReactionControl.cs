@@ -28,14 +28,13 @@ public sealed class ReactionControl
     /// <param name="reason">Why: 1 to <see cref="SkippedEvent.MaxText"/> characters.</param>
     /// <param name="actor">Who says so; null: not known.</param>
     /// <exception cref="ArgumentException">This program has no such reaction, or the reason is empty or too long.</exception>
-    /// <exception cref="LogException">It was resumed; whether that is recorded is not known.</exception>
+    /// <exception cref="LogException">Resumed or not: resume it again.</exception>
     public async Task ResumeAsync(ReactionName reaction, string reason, string? actor)
     {
         OperationsLog.Check(reason, actor);
         var grain = Grain(Registered(reaction).Reaction);
         var before = await grain.GetStatusAsync();
-        await grain.ResumeAsync();
-        await RecordAsync(OperationActions.ReactionResume, reaction, reason, actor, before, new { Resumed = true });
+        await PerformAsync(OperationActions.ReactionResume, reaction, reason, actor, before, new { Resumed = true }, grain.ResumeAsync);
     }
 
     /// <summary>Lets a deadline look for due rows at once, those that rest among them. It would by itself a little later, so no reason is asked for and nothing recorded.</summary>
@@ -54,7 +53,7 @@ public sealed class ReactionControl
     /// <param name="cancellationToken">Ends the wait; the event may be skipped then.</param>
     /// <exception cref="ArgumentException">This program has no such reaction, or the reason is empty or too long.</exception>
     /// <exception cref="LogRequestRefusedException">The reaction does not stand at the event, or passes over too many already.</exception>
-    /// <exception cref="LogException">Kept or recorded or not: skip it again.</exception>
+    /// <exception cref="LogException">Kept or not: skip it again.</exception>
     public async Task SkipAsync(ReactionName reaction, LogPosition position, string reason, string? actor, CancellationToken cancellationToken)
     {
         var registered = Registered(reaction);
@@ -67,18 +66,19 @@ public sealed class ReactionControl
             throw new LogRequestRefusedException($"The reaction {reaction} does not stand at position {position}; only an event that it cannot deal with can be skipped.");
         }
 
-        if (known.Count >= ReactionOptions.MaxSkipped)
+        if (known.Count >= ReactionOptions.MaxSkipped && known.All(k => k.Position != position))
         {
             throw new LogRequestRefusedException($"The reaction {reaction} passes over {known.Count} events already, which is the most: mend its handler.");
         }
 
-        await registered.Store.SkipAsync(reaction, skipped, cancellationToken);
-        if (stands)
+        await PerformAsync(OperationActions.ReactionSkip, reaction, reason, actor, before, new { Skipped = position.Value }, async () =>
         {
-            await Grain(reaction).ResumeAsync();
-        }
-
-        await RecordAsync(OperationActions.ReactionSkip, reaction, reason, actor, before, new { Skipped = position.Value });
+            await registered.Store.SkipAsync(reaction, skipped, cancellationToken);
+            if (stands)
+            {
+                await Grain(reaction).ResumeAsync();
+            }
+        });
     }
 
     /// <summary>The events that a reaction passes over, by position.</summary>
@@ -89,8 +89,9 @@ public sealed class ReactionControl
     private RegisteredReaction Registered(ReactionName reaction) =>
         _reactions.FindReaction(reaction.Value) ?? throw new ArgumentException($"This program has no reaction '{reaction}'.", nameof(reaction));
 
-    private Task RecordAsync(string action, ReactionName reaction, string reason, string? actor, ReactionProgress before, object after) => _operations.RecordAsync(
-        action, $"reaction:{reaction}", reason, actor, new { before.State, before.Position, before.FaultAt, Fault = OperationsLog.Fault(before.Fault), before.Attempts }, after);
+    /// <summary>What is done may be done again: a command that was sent before is.</summary>
+    private Task PerformAsync(string action, ReactionName reaction, string reason, string? actor, ReactionProgress before, object asked, Func<Task> effect) => _operations.PerformAsync(
+        new Operation(action, $"reaction:{reaction}", reason, actor, new { before.State, before.Position, before.FaultAt, Fault = OperationsLog.Fault(before.Fault), before.Attempts }, asked), effect);
 
     private IReactionGrain Grain(ReactionName reaction) => _grains.GetGrain<IReactionGrain>(reaction.Value);
 

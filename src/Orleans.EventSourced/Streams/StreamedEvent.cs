@@ -107,7 +107,7 @@ internal sealed class StreamedEventConverter(IServiceProvider services) : IConve
     public StreamedEvent ConvertFromSurrogate(in StreamedEventSurrogate surrogate) => new(
         new RecordedEvent(
             new LogPosition(surrogate.Position),
-            new StreamId(surrogate.Stream),
+            StreamId.Recorded(surrogate.Stream),
             new StreamVersion(surrogate.Version),
             new EventId(surrogate.Id),
             surrogate.Type,

@@ -23,6 +23,24 @@ public sealed class PostgresLaws(PostgresFixture postgres)
            select change,
     ];
 
+    [Fact]
+    public async Task a_stream_of_white_space_from_before_it_was_refused_is_read_and_not_appended_to()
+    {
+        var (options, log) = await OpenAsync();
+        await using var _ = log;
+        await using (var connection = await ConnectAsync(options.ConnectionString, "es_writer"))
+        {
+            await ExecuteAsync(connection, """call es.append(array['fine/ '], array[-1], array[1], array[null]::text[], array[gen_random_uuid()], array['a'], array[1]::smallint[], array['{}'::bytea], array['{}'::bytea], null, null, null, null)""");
+        }
+
+        var old = Assert.Single(await log.ReadLogAsync(LogPosition.Start, 10, Cancel)).Stream;
+        Assert.Equal("fine/ ", old.Value);
+        Assert.Single((await log.ReadStreamsAsync([new StreamRead(old, StreamVersion.None, 10)], Cancel))[0]);
+        Assert.Throws<ArgumentException>(() => new StreamId("fine/ "));
+        var template = Requests.One("fine/a");
+        Assert.Contains("white space", Assert.Throws<LogRequestRefusedException>(() => new AppendRequest(old, template.Expected, template.Events)).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [MemberData(nameof(Changes))]
     public async Task facts_cannot_be_changed_by_the_application_nor_by_a_superuser(string change)

@@ -55,6 +55,27 @@ public sealed class PostgresRoles(PostgresFixture postgres)
         }
     }
 
+    [Theory]
+    [InlineData(1, "v_v1")]
+    [InlineData(2, "v_v1_e2")]
+    public async Task a_checkpoint_is_deleted_only_with_its_table_whoever_asks(int edition, string table)
+    {
+        var (options, log) = await OpenAsync();
+        await log.DisposeAsync();
+        var make = $"insert into es_views.checkpoints (view, version, role, edition, slice, slices, log_id, position) values ('v', 1, 'live', {edition}, 0, 1, gen_random_uuid(), 0)";
+        foreach (var role in (string?[])["es_writer", null])
+        {
+            await using var connection = await PostgresLaws.ConnectAsync(options.ConnectionString, role);
+            await PostgresLaws.ExecuteAsync(connection, $"create table es_views.{table} (a int); {make}");
+            foreach (var change in (string[])["delete from es_views.checkpoints", $"delete from es_views.checkpoints; {make}"])
+            {
+                Assert.Equal("ES004", (await Assert.ThrowsAsync<PostgresException>(() => PostgresLaws.ExecuteAsync(connection, change))).SqlState);
+            }
+
+            await PostgresLaws.ExecuteAsync(connection, $"delete from es_views.checkpoints; drop table es_views.{table}");
+        }
+    }
+
     [Fact]
     public async Task every_function_and_every_connection_of_the_log_has_its_search_path()
     {

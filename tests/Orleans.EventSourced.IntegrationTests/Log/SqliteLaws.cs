@@ -115,6 +115,18 @@ public sealed class SqliteLaws : IAsyncLifetime
     }
 
     [Fact]
+    public async Task a_stream_of_white_space_from_before_it_was_refused_is_read()
+    {
+        using (var file = new SqliteConnection($"Data Source={_folder.Database};Pooling=False"))
+        {
+            file.Open();
+            new SqliteCommand("insert into streams (id, name, type, created_at) select 77, 'fine/ ', type, created_at from streams; insert into events select 77, 1, 77, 0, randomblob(16), type, schema, data, metadata from events; insert into commits (position, id, count, recorded_at, link) select 2, 77, 1, recorded_at, link from commits", file).ExecuteNonQuery();
+        }
+
+        Assert.Equal(["fine/a", "fine/ "], (await _log.ReadLogAsync(LogPosition.Start, 10, Cancel)).Select(e => e.Stream.Value));
+    }
+
+    [Fact]
     public async Task a_newer_schema_and_a_foreign_file_are_refused()
     {
         await _log.DisposeAsync();

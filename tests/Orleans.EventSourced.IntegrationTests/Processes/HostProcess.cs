@@ -57,6 +57,9 @@ public sealed class HostProcess : IAsyncDisposable
     /// <summary>Starts a verb. An argument like <c>Fines__ViewSlices=4</c> is a variable of its environment.</summary>
     public static HostProcess Run(TestFolder folder, string? eventlog, params string[] arguments) => new(Start(Program, folder, eventlog, arguments, LoopbackPort.Free()), new Uri("http://127.0.0.1:1"));
 
+    /// <summary>Starts a node at a silo's port, and waits for nothing.</summary>
+    public static HostProcess Run(TestFolder folder, string? eventlog, int silo, params string[] arguments) => new(Start(Program, folder, eventlog, arguments, silo), new Uri("http://127.0.0.1:1"));
+
     /// <summary>Runs a verb to its end.</summary>
     public static async Task<(int Code, string Output, string Errors)> RunToEndAsync(TestFolder folder, string? eventlog, params string[] arguments)
     {

@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Npgsql;
 using Orleans.EventSourced.IntegrationTests.Grains;
 using Orleans.EventSourced.IntegrationTests.Log;
 using Orleans.EventSourced.IntegrationTests.Servers;
+using Orleans.EventSourced.Postgres;
 using Xunit;
 
 namespace Orleans.EventSourced.IntegrationTests.Processes;
@@ -40,6 +42,50 @@ public sealed class NodeTests(PostgresFixture postgres) : IDisposable
         var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, "Host=127.0.0.1", "generate", "1", "ConnectionStrings__eventlog-admin=Databse:x");
         Assert.Equal(1, code);
         Assert.StartsWith("The event log cannot be used: ConnectionStrings:eventlog-admin ", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task a_setting_that_cannot_be_is_named_and_the_server_left_as_it_is()
+    {
+        var eventlog = await postgres.CreateDatabaseAsync();
+        var (code, _, errors) = await HostProcess.RunToEndAsync(_folder, eventlog, "Postgres__MaxConnections=1");
+        Assert.Equal((1, "The event log cannot be used: PostgresOptions.MaxConnections is 1; allowed are 2 to 1000."), (code, errors.Trim()));
+        await using var connection = await PostgresLaws.ConnectAsync(eventlog, null);
+        await using var schemas = new NpgsqlCommand("select count(*) from pg_catalog.pg_namespace where nspname in ('es', 'orleans')", connection);
+        Assert.Equal(0L, await schemas.ExecuteScalarAsync());
+    }
+
+    [Fact]
+    public async Task a_node_that_starts_while_its_server_is_away_ends_with_one_sentence_that_says_where_it_is()
+    {
+        var port = LoopbackPort.Free();
+        var (code, output, errors) = await HostProcess.RunToEndAsync(_folder, $"Host=127.0.0.1;Port={port};Username=fines;Password=not-to-be-shown");
+        Assert.Equal((1, "", 1), (code, output.Trim(), errors.Trim().Split('\n').Length));
+        Assert.Contains($"127.0.0.1:{port} (ConnectionStrings:eventlog)", errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("not-to-be-shown", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task a_node_whose_server_goes_away_while_the_silo_starts_ends_with_one_sentence_too()
+    {
+        var eventlog = await postgres.CreateDatabaseAsync();
+        await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = eventlog }, TestContext.Current.CancellationToken);
+        await using var proxy = ProxiedServer.Before(eventlog);
+        await using var connection = await PostgresLaws.ConnectAsync(eventlog, null);
+
+        // The last thing that is done before the silo starts waits here, until nobody is let in any more.
+        await using var transaction = await connection.BeginTransactionAsync();
+        await PostgresLaws.ExecuteAsync(connection, "lock table orleans.silo in access exclusive mode");
+        await using var node = HostProcess.Run(_folder, proxy.Through(eventlog), "--urls", $"http://127.0.0.1:{LoopbackPort.Free()}");
+        await Eventually.Async("the node waits", async () =>
+        {
+            await using var waiting = new NpgsqlCommand("select count(*) from pg_catalog.pg_locks where not granted and relation = 'orleans.silo'::regclass", connection);
+            return await waiting.ExecuteScalarAsync() is 1L;
+        });
+        proxy.RefusesConnections = true;
+        await transaction.RollbackAsync();
+        var (code, _, errors) = await node.EndAsync();
+        Assert.True(code == 1 && errors.Trim().Split('\n').Length == 1 && errors.Contains($"127.0.0.1:{proxy.Port} (ConnectionStrings:eventlog)", StringComparison.Ordinal), $"{code}: {errors}");
     }
 
     [Fact]
@@ -105,6 +151,27 @@ public sealed class NodeTests(PostgresFixture postgres) : IDisposable
         Assert.Contains("clock", again.Output, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Created, (await again.PostAsync("/fines", Issue("a"))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await other.PostAsync("/fines/a/payments", new { amount = 1 })).StatusCode);
+    }
+
+    [Fact]
+    public async Task a_node_whose_port_is_taken_names_it_and_forgets_nobody()
+    {
+        var eventlog = await postgres.CreateDatabaseAsync();
+        var silo = LoopbackPort.Free();
+        await using (var ahead = await HostProcess.ServeAsync(_folder, eventlog, silo: silo))
+        {
+            await ahead.TerminateAsync();
+        }
+
+        await using var connection = await PostgresLaws.ConnectAsync(eventlog, null);
+        await PostgresLaws.ExecuteAsync(connection, $"update orleans.silo set generation = generation + 3600 where port = {silo}; update orleans.cluster set version = version + 1");
+        using var live = new TcpListener(IPAddress.Loopback, silo);
+        live.Start();
+        await using var second = HostProcess.Run(_folder, eventlog, silo, "--urls", $"http://127.0.0.1:{LoopbackPort.Free()}");
+        var (code, _, errors) = await second.EndAsync();
+        Assert.True(code == 1 && errors.Trim().Split('\n').Length == 1 && errors.Contains($"{silo} (Orleans:SiloPort)", StringComparison.Ordinal), $"{code}: {errors}");
+        await using var rows = new NpgsqlCommand($"select count(*) from orleans.silo where port = {silo}", connection);
+        Assert.Equal(1L, await rows.ExecuteScalarAsync());
     }
 
     [Fact]

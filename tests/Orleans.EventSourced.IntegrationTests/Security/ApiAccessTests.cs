@@ -187,14 +187,20 @@ public sealed class ApiAccessTests(GuardedNode guarded) : IClassFixture<GuardedN
         Assert.Equal((403, "this-machine-only"), await AskAsync("Host", "evil.example"));
         Assert.Equal((403, "this-machine-only"), await AskAsync("Origin", "http://evil.example"));
         Assert.Equal((403, "this-machine-only"), await AskAsync("Origin", "null"));
-        Assert.Equal((403, "this-machine-only"), await AskAsync("X-Forwarded-For", "192.0.2.7"));
+        foreach (var header in (string[])["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Real-IP", "Forwarded", "Via"])
+        {
+            Assert.Equal((header, (403, "this-machine-only")), (header, await AskAsync(header, "1.1 proxy")));
+        }
 
-        async Task<(int, string?)> AskAsync(string header, string value)
+        Assert.Equal((200, null), await AskAsync("Accept", "*/*", "1.1"));
+        Assert.Equal((403, "this-machine-only"), await AskAsync("Accept", "*/*", "1.0"));
+
+        async Task<(int, string?)> AskAsync(string header, string value, string version = "1.1")
         {
             var found = new HashSet<(int, string?)>();
             foreach (var path in (string[])["/views/fine_summary", "/_es/branches", "/sessions/a/mutations", "/openapi/v1.json"])
             {
-                using var request = new HttpRequestMessage(HttpMethod.Get, path);
+                using var request = new HttpRequestMessage(HttpMethod.Get, path) { Version = Version.Parse(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
                 request.Headers.TryAddWithoutValidation(header, value);
                 using var answer = await client.SendAsync(request);
                 found.Add(((int)answer.StatusCode, answer.IsSuccessStatusCode ? null : (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("title").GetString()));
@@ -211,9 +217,9 @@ public sealed class ApiAccessTests(GuardedNode guarded) : IClassFixture<GuardedN
         await using var app = App("Development");
         http.RequestServices = app.Services;
         http.Request.Host = new("localhost");
-        foreach (var (address, allowed) in new[] { ("127.0.0.1", true), ("::1", true), ("::ffff:127.0.0.1", true), ("192.0.2.7", false), ("::ffff:192.0.2.7", false), ("fe80::1", false) })
+        foreach (var (address, allowed) in new[] { (null, false), ("127.0.0.1", true), ("::1", true), ("::ffff:127.0.0.1", true), ("192.0.2.7", false), ("::ffff:192.0.2.7", false), ("fe80::1", false) })
         {
-            http.Connection.RemoteIpAddress = IPAddress.Parse(address);
+            http.Connection.RemoteIpAddress = address is null ? null : IPAddress.Parse(address);
             Assert.Equal((address, allowed), (address, await ApiAccess.AllowsAsync(http, ApiPolicy.Read)));
         }
     }

@@ -50,6 +50,20 @@ public sealed class VirtualTimeTests
     }
 
     [Fact]
+    public async Task the_time_waits_for_its_own_tick_and_not_for_the_one_before()
+    {
+        await using var cluster = await Clocks().StartAsync();
+        await cluster.Grains.GetGrain<IAlarmClock>("slow").TimeAsync(TimeSpan.Zero, TimeSpan.FromMinutes(1));
+        await Eventually.Async("the tick that is due at once runs", () => Task.FromResult(AlarmClockGrain.Begun == 1));
+        var passed = cluster.AdvanceAsync(TimeSpan.FromMinutes(1));
+        AlarmClockGrain.Slow.Release();
+        await Eventually.Async("the tick of the minute runs", () => Task.FromResult(AlarmClockGrain.Begun == 2));
+        await Assert.ThrowsAsync<TimeoutException>(() => passed.WaitAsync(TimeSpan.FromMilliseconds(200), TestContext.Current.CancellationToken));
+        AlarmClockGrain.Slow.Release();
+        await passed;
+    }
+
+    [Fact]
     public async Task a_tick_that_throws_is_told_and_keeps_no_other_from_its_turn()
     {
         await using var cluster = await Clocks().StartAsync();
@@ -127,10 +141,17 @@ public interface IAlarmClock : IGrainWithStringKey
     Task<List<(string What, DateTimeOffset At)>> ListAsync();
 }
 
-/// <summary>Keeps the time of each tick; one with the key "broken" throws instead.</summary>
+/// <summary>Keeps the time of each tick; one with the key "broken" throws instead, and one with the key "slow" waits at it.</summary>
 public sealed class AlarmClockGrain(TimeProvider time) : Grain, IAlarmClock, IRemindable
 {
+    private static int _begun;
     private readonly List<(string What, DateTimeOffset At)> _ticks = [];
+
+    /// <summary>Lets one tick of the slow one go on.</summary>
+    public static SemaphoreSlim Slow { get; } = new(0);
+
+    /// <summary>How many ticks the slow one began.</summary>
+    public static int Begun => Volatile.Read(ref _begun);
 
     public Task RemindAsync(TimeSpan dueIn, TimeSpan period) => this.RegisterOrUpdateReminder("wake", dueIn, period);
 
@@ -146,9 +167,14 @@ public sealed class AlarmClockGrain(TimeProvider time) : Grain, IAlarmClock, IRe
 
     public Task ReceiveReminder(string reminderName, TickStatus status) => this.GetPrimaryKeyString() == "broken" ? throw new InvalidOperationException("The clock is out of order.") : Ticked("reminder");
 
-    private Task Ticked(string what)
+    private async Task Ticked(string what)
     {
+        if (this.GetPrimaryKeyString() == "slow")
+        {
+            Interlocked.Increment(ref _begun);
+            await Slow.WaitAsync();
+        }
+
         _ticks.Add((what, time.GetUtcNow()));
-        return Task.CompletedTask;
     }
 }

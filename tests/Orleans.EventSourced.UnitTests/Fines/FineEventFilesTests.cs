@@ -33,6 +33,8 @@ public sealed class FineEventFilesTests
         ["mutation-requested.1"] = new MutationRequested(Mutation, "register-payment", "A1", JsonSerializer.SerializeToElement(new { amount = 87.00m }), "0a1b", 3),
         ["mutation-accepted.1"] = new MutationAccepted(Mutation, "fine/A1", 4, 7, 1),
         ["mutation-rejected.1"] = new MutationRejected(Mutation, "overdrawn", "Too much."),
+        ["operation-requested.1"] = new OperationRequested(Mutation, "projection-skip", "view:fine_summary", "Sent by mistake.", JsonSerializer.SerializeToElement(new { position = 6 }), JsonSerializer.SerializeToElement(new { version = 1, skipped = 7 })),
+        ["operation-declined.1"] = new OperationDeclined(Mutation, "There is no such branch."),
         ["operation-performed.1"] = new OperationPerformed("projection-skip", "view:fine_summary", "Sent by mistake.", JsonSerializer.SerializeToElement(new { position = 6 }), null),
         ["mutation-unknown.1"] = new MutationUnknown(Mutation, "No answer."),
     };
