@@ -38,6 +38,7 @@ internal static class PostgresErrors
             new LogMisconfiguredException($"PostgreSQL does not hold the log this program expects ({p.SqlState} {p.MessageText}); were its migrations run?", p),
         PostgresException { SqlState: "XX001" or "XX002" } p =>
             new LogMisconfiguredException($"PostgreSQL finds the log's tables damaged ({p.SqlState} {p.MessageText}). Restore them from a backup.", p),
+        PostgresException { SqlState: "ES004" } p => new LogMisconfiguredException($"A checkpoint stays where it is ({p.MessageText}).", p),
         _ => new LogUnavailableException("PostgreSQL could not answer a read.", e),
     };
 

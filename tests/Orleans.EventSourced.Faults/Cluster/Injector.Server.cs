@@ -6,7 +6,6 @@ namespace Orleans.EventSourced.Faults.Cluster;
 /// <summary>What befalls the database's server.</summary>
 internal sealed partial class Injector
 {
-    private const int LockedStreams = 60;
     private const string OthersSessions = "from pg_stat_activity where datname = current_database() and application_name <> 'faults' and backend_type = 'client backend'";
 
     /// <summary>Has a function called on sessions of the silos, chosen at random, rather those that do something.</summary>
@@ -61,12 +60,12 @@ internal sealed partial class Injector
         return (1, null);
     }
 
-    /// <summary>Takes locks of streams one by one, the youngest first, while appends take theirs the oldest first. This session waits for ever, so that the append is the one that loses.</summary>
+    /// <summary>Takes locks of the streams that all clients share one by one, the youngest first, while appends take theirs the oldest first. This session waits for ever, so that the append is the one that loses.</summary>
     private async Task<(int Count, string? Note)> DeadlockAsync(TimeSpan lasts)
     {
         await using var connection = await cluster.Admin.OpenConnectionAsync();
         await ExecuteAsync(connection, "set deadlock_timeout = '60s'");
-        var streams = await cluster.QueryAsync($"select id from es.streams where name like 'fine/%' order by id desc limit {LockedStreams}", r => r.GetInt64(0));
+        var streams = await cluster.QueryAsync("select id from es.streams where name ~ '^fine/S[0-9]+$' order by id desc", r => r.GetInt64(0));
         var (began, before) = (TimeProvider.System.GetTimestamp(), await DeadlocksAsync());
         while (TimeProvider.System.GetElapsedTime(began) < lasts)
         {
@@ -74,7 +73,7 @@ internal sealed partial class Injector
             foreach (var id in streams)
             {
                 await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"select 1 from es.streams where id = {id} for no key update"));
-                await Task.Delay(TimeSpan.FromMilliseconds(10));
+                await Task.Delay(TimeSpan.FromMilliseconds(30));
             }
 
             await transaction.RollbackAsync();

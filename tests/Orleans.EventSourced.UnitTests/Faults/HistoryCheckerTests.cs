@@ -135,7 +135,7 @@ public sealed class HistoryCheckerTests
         await LiveAsync();
         _history.Invoke("b", First, Stream);
         _history.Refused("b", First, Stream);
-        Assert.Equal(["I2"], Check());
+        Assert.Equal(["I2", "I3"], Check());
     }
 
     [Fact]
