@@ -1,4 +1,3 @@
-using System.Globalization;
 using Npgsql;
 
 namespace Orleans.EventSourced.Faults.Cluster;
@@ -60,22 +59,20 @@ internal sealed partial class Injector
         return (1, null);
     }
 
-    /// <summary>Takes locks of the streams that all clients share one by one, the youngest first, while appends take theirs the oldest first. This session waits for ever, so that the append is the one that loses.</summary>
+    /// <summary>
+    /// Takes the lock that orders commits, and then the rows of the streams that all clients share, while appends take rows first. This session waits long, so that the append is the one that loses.
+    /// </summary>
     private async Task<(int Count, string? Note)> DeadlockAsync(TimeSpan lasts)
     {
         await using var connection = await cluster.Admin.OpenConnectionAsync();
         await ExecuteAsync(connection, "set deadlock_timeout = '60s'");
-        var streams = await cluster.QueryAsync("select id from es.streams where name ~ '^fine/S[0-9]+$' order by id desc", r => r.GetInt64(0));
         var (began, before) = (TimeProvider.System.GetTimestamp(), await DeadlocksAsync());
         while (TimeProvider.System.GetElapsedTime(began) < lasts)
         {
             await using var transaction = await connection.BeginTransactionAsync();
-            foreach (var id in streams)
-            {
-                await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"select 1 from es.streams where id = {id} for no key update"));
-                await Task.Delay(TimeSpan.FromMilliseconds(30));
-            }
-
+            await ExecuteAsync(connection, CommitLock);
+            await Task.Delay(TimeSpan.FromMilliseconds(200));
+            await ExecuteAsync(connection, "select count(*) from (select 1 from es.streams where name ~ '^fine/S[0-9]+$' for no key update) s");
             await transaction.RollbackAsync();
         }
 
