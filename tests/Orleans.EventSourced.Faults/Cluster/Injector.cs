@@ -21,7 +21,7 @@ internal sealed record InjectedFault(PlannedFault Plan, int Count, string? Note)
 /// <param name="Settings">The settings of all silos.</param>
 internal sealed record FaultPrograms(string Newer, string? Older, IReadOnlyDictionary<string, string> Settings);
 
-/// <summary>Carries out a plan against a cluster. Faults that befall the same thing wait for each other; all others overlap.</summary>
+/// <summary>Carries out a plan against a cluster. Faults that befall the same thing wait for each other, and are left out when they would be much too late; all others overlap.</summary>
 internal sealed partial class Injector(FaultCluster cluster, FaultPrograms programs, Action<string> say) : IDisposable
 {
     /// <summary>The advisory lock that orders commits, as es.append takes it.</summary>
@@ -30,6 +30,7 @@ internal sealed partial class Injector(FaultCluster cluster, FaultPrograms progr
     private static readonly byte[] AppendReply = "CALL\0"u8.ToArray();
     private static readonly byte[] AppendContent = "{\"amount\":\""u8.ToArray();
     private static readonly byte[] Commit = "COMMIT\0"u8.ToArray();
+    private static readonly TimeSpan Latest = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan ExitsWithin = TimeSpan.FromSeconds(120);
 
     private readonly ConcurrentBag<InjectedFault> _injected = [];
@@ -66,7 +67,7 @@ internal sealed partial class Injector(FaultCluster cluster, FaultPrograms progr
         {
             var wait = fault.At - TimeProvider.System.GetElapsedTime(began);
             await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
-            running.Add(InjectAsync(fault));
+            running.Add(InjectAsync(fault, began));
         }
 
         await Task.WhenAll(running);
@@ -92,12 +93,20 @@ internal sealed partial class Injector(FaultCluster cluster, FaultPrograms progr
         }
     }
 
-    private async Task InjectAsync(PlannedFault fault)
+    private async Task InjectAsync(PlannedFault fault, long runBegan)
     {
         var gate = GateOf(fault);
         await gate.WaitAsync();
         try
         {
+            if (TimeProvider.System.GetElapsedTime(runBegan) > fault.At + Latest && fault.Kind != ClusterFault.SiloReplaced)
+            {
+                // A node that starts slowly would draw a run out to several times its length.
+                _injected.Add(new InjectedFault(fault, 0, "left out, too late"));
+                say($"late:   {fault}");
+                return;
+            }
+
             say($"begins: {fault}");
             var began = TimeProvider.System.GetTimestamp();
             var (count, note) = await InjectAsync(fault, cluster.Silos[fault.Silo]);
