@@ -98,6 +98,11 @@ internal static class FineEndpoints
             throw new BadCommandException("after", "It is a position, 0 or more.");
         }
 
+        if (after > 0 && (http.Request.Query.ContainsKey("asOf") || BranchOf(http) is not null))
+        {
+            throw new BadCommandException("after", "It is asked of the trunk's present: 'asOf' asks the past, and a branch has positions of its own.");
+        }
+
         if (http.Request.Query["asOf"].ToString() is { Length: > 0 } at)
         {
             if (BranchOf(http) is not null)
@@ -111,7 +116,7 @@ internal static class FineEndpoints
         }
 
         var fine = await grains.GetGrain<IFineGrain>(BranchOf(http) is { } branch ? BranchKey.Of(branch, id) : id).GetAsync();
-        if (fine.Position < after && BranchOf(http) is null && await loader.ReadAsync(stream, new StreamVersion(fine.Version), 1) is { Count: > 0 })
+        if (fine.Position < after && await loader.ReadAsync(stream, new StreamVersion(fine.Version), 1) is { Count: > 0 })
         {
             // The node was cut off from the others and does not know yet that the fine lives elsewhere now; the log knows.
             var now = await http.RequestServices.GetRequiredService<EventHistory>().ReadAsync(stream, null, http.RequestAborted);

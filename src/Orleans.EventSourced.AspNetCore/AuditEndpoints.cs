@@ -68,5 +68,12 @@ public sealed record OperationAudit(long Position, DateTimeOffset At, string? Ac
     public string? Correlation { get; init; }
 
     internal static OperationAudit From(OperationRecord record) =>
-        new(record.Position, record.At, record.Actor, record.Action, record.Target, record.Reason, record.Outcome == OperationOutcome.Performed ? "performed" : "unknown") { Before = Json.Element(record.Before), After = Json.Element(record.After), Correlation = record.Correlation };
+        new(record.Position, record.At, record.Actor, record.Action, record.Target, record.Reason, Name(record.Outcome)) { Before = Json.Element(record.Before), After = Json.Element(record.After), Correlation = record.Correlation };
+
+    private static string Name(OperationOutcome outcome) => outcome switch
+    {
+        OperationOutcome.Performed => "performed",
+        OperationOutcome.Unknown => "unknown",
+        _ => throw new InvalidOperationException($"There is no outcome '{outcome}'."),
+    };
 }

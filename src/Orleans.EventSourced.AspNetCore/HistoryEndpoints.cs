@@ -89,7 +89,7 @@ public static class HistoryEndpoints
     {
         try
         {
-            return new StreamId(type, key);
+            return StreamId.Recorded($"{type}/{key}");
         }
         catch (ArgumentException e)
         {

@@ -49,7 +49,7 @@ public sealed class LogExceptionHandler : IExceptionHandler
             new() { ["stream"] = e.Stream, ["version"] = e.Version, ["position"] = e.Position, ["eventType"] = e.EventType }),
         CommandIdReusedException => (422, "idempotency-key-reused", "This Idempotency-Key was used before for another request. A new request needs a new key.", null),
         LogOverloadedException => (503, "log-overloaded", $"As much waits for the log as may. {NotByThisRequest}", null),
-        LogOutcomeUnknownException => (503, "outcome-unknown", "The command may or may not have been accepted. Send it again with the same Idempotency-Key to learn which.", null),
+        LogOutcomeUnknownException => (503, "outcome-unknown", "The command may or may not have been accepted. Send it again with the same Idempotency-Key to learn which; where none is taken, look.", null),
         LogRequestRefusedException e => (400, "log-refused", e.Message, null),
         LogException => (503, "log-unavailable", $"The log cannot be reached now. {NotByThisRequest}", null),
         TimeoutException or SiloUnavailableException or OrleansMessageRejectionException =>

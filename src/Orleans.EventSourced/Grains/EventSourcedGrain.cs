@@ -51,7 +51,8 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
             return first;
         }
 
-        for (var conflicts = 0; conflicts <= Services.Options.MaxConflicts; conflicts++)
+        var (conflicts, behind) = (0, 0);
+        while (conflicts <= Services.Options.MaxConflicts && behind <= Services.Options.MaxConflicts + 1)
         {
             // Events under way, of an interleaved call or raised and not yet confirmed, are part of the state to be decided on.
             await Adaptor.NothingPendingAsync();
@@ -71,6 +72,7 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
             if (decision is not Decision<TEvent>.Accept { Events.Count: > 0 } && await WasBehindAsync())
             {
                 // No append will find out that another activation has written, so that the log is asked.
+                behind++;
                 continue;
             }
 
@@ -86,6 +88,7 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
                         return result;
                     }
 
+                    conflicts++;
                     break;
                 default:
                     throw new InvalidOperationException($"'{decision}' is neither accepted nor refused.");

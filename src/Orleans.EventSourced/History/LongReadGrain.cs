@@ -35,7 +35,7 @@ public sealed record LongRead(string Kind, StreamId Stream, PointInTime? At, Poi
         try
         {
             return text?.Split('/', 4) is ["state" or "diff" or "blame", var from, var at, var stream]
-                ? new LongRead(text[..text.IndexOf('/', StringComparison.Ordinal)], new StreamId(stream), at.Length == 0 ? null : PointInTime.Parse(at), from.Length == 0 ? null : PointInTime.Parse(from))
+                ? new LongRead(text[..text.IndexOf('/', StringComparison.Ordinal)], StreamId.Recorded(stream), at.Length == 0 ? null : PointInTime.Parse(at), from.Length == 0 ? null : PointInTime.Parse(from))
                 : throw new HistoryException(HistoryFault.BadPoint, $"'{text}' is no question to the past of an entity: KIND/FROM/AT/STREAM.");
         }
         catch (ArgumentException e)

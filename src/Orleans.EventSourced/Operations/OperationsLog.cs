@@ -95,6 +95,13 @@ public sealed partial class OperationsLog
         }
 
         var earlier = await InAsync(New(context), g => g.RequestAsync(new OperationCommand.Request(id.Value, operation.Action, operation.Target, reason, Text(operation.Before), asked)));
+        if (earlier is null && caller is { IsNamed: true } && await InAsync(performed, g => g.FindAsync()) is { } meanwhile)
+        {
+            // The first try was recorded between the two questions.
+            await DeclineAsync("It was done already, by the same command.");
+            return await answerAgain(meanwhile);
+        }
+
         Effect<T> came;
         try
         {
@@ -159,14 +166,14 @@ public sealed partial class OperationsLog
 
     private IOperationsGrain Grain => _grains.GetGrain<IOperationsGrain>(OperationsGrain.Key);
 
-    /// <summary>What can only say that it did not hear of the effect does not say that there was none.</summary>
+    /// <summary>What surely had no effect says so; any other failure may have come behind the effect.</summary>
     private static async Task<Effect<T>> TakeEffectAsync<T>(Operation operation, Func<OperationRecord?, Task<Effect<T>>> effect, OperationRecord? earlier)
     {
         try
         {
             return await effect(earlier);
         }
-        catch (LogUnavailableException e)
+        catch (Exception e) when (e is not (LogRequestRefusedException or HistoryException or ArgumentException or LogOutcomeUnknownException or OperationCanceledException))
         {
             throw new LogOutcomeUnknownException($"{operation.Action} of {operation.Target} may have taken effect. Send the same command again, or look.", e);
         }

@@ -222,16 +222,18 @@ public sealed class RebuildControl
     {
         OperationsLog.Check(reason, actor);
         var registered = Registered(view);
-        var now = await TablesAsync(registered, cancellationToken);
+        var asked = await TablesAsync(registered, cancellationToken);
         return await _operations.PerformAsync(
-            new Operation(action, OperationsLog.ViewTarget(view), reason, actor, now, new { view.Version }),
+            new Operation(action, OperationsLog.ViewTarget(view), reason, actor, asked, new { view.Version }),
             async earlier =>
             {
-                var before = earlier is null ? now : OperationsLog.Read<Tables>(earlier.Before!);
+                // An earlier try may have been at work until now.
+                var (before, now) = earlier is null ? (asked, asked) : (OperationsLog.Read<Tables>(earlier.Before!), await TablesAsync(registered, cancellationToken));
                 if (before == now)
                 {
                     var answer = await change(registered);
-                    return new Effect<T>(answer, after(now, answer), after(now, answer) is null ? $"Nothing was changed: {answer}" : null);
+                    var tables = after(now, answer);
+                    return new Effect<T>(answer, tables, tables is null ? $"Nothing was changed: {answer}" : null);
                 }
 
                 var made = await answerOf(registered, now);

@@ -47,9 +47,10 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
             ("what was left open is sent again", () => SendUnknownAgainAsync(tries)),
             ("accepted commands are sent again", () => RepeatAsync(tries)),
             ("states of the past are compared", () => CompareStatesAsync(tries)),
+            ("views and reactions come to the head", CheckAtHeadAsync),
             ("mutations have ended", () => CheckMutationsAsync(tries)),
             ("penalties were added", () => CheckPenaltiesAsync(tries)),
-            ("views and reactions come to the head", CheckAtHeadAsync),
+            ("views show the penalties, too", CheckAtHeadAsync),
             ("the server's sessions are idle", CheckSessionsOfServerAsync),
             ("the log and its views are verified", VerifyAsync),
         ];
@@ -228,7 +229,7 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
                 where position < head
                 union all
                 select 'reaction ' || name, r.position, last
-                from es.reactions r, (select max(c.position) as last from es.events e join es.commits c on c.id = e.commit_id where e.type = 'mutation-requested') q
+                from es.reactions r, (select max(c.position + e.ordinal) as last from es.events e join es.commits c on c.id = e.commit_id where e.type = 'mutation-requested') q
                 where r.position < last
                 """,
                 r => $"{r.GetString(0)} at {r.GetInt64(1)} of {r.GetInt64(2)}")).Count == 0,

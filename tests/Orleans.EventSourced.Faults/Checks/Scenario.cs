@@ -7,6 +7,8 @@ namespace Orleans.EventSourced.Faults.Checks;
 /// <summary>What must be seen in a scenario, beside that no fact is lost.</summary>
 internal static class Scenario
 {
+    /// <summary>128 and SIGABRT: Environment.FailFast, which Orleans calls when it reads that the others have declared it dead.</summary>
+    private const int Aborted = 134;
     private static readonly TimeSpan LearnsWithin = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Afterwards = TimeSpan.FromSeconds(10);
 
@@ -34,14 +36,21 @@ internal static class Scenario
         }
     }
 
-    /// <summary>Silos that were up and ended though nobody told them to: only who was stopped for a while, and declared dead meanwhile, may.</summary>
+    /// <summary>Silos that were up and ended though nobody told them to: only who was stopped for a while, and declared dead meanwhile, may, once for each stop, and by the way that Orleans has for it.</summary>
     public static IEnumerable<string> CheckEnds(FaultCluster cluster, IReadOnlyCollection<InjectedFault> faults)
     {
         for (var silo = 0; silo < cluster.Silos.Count; silo++)
         {
             var stops = faults.Where(f => f.Plan.Kind == ClusterFault.SiloStopped && f.Plan.Silo == silo).ToList();
-            foreach (var end in cluster.Silos[silo].Ends.Where(e => e.WasUp && !stops.Exists(s => TimeProvider.System.GetElapsedTime(s.BeganAt, e.At) is var after && after > TimeSpan.Zero && after < s.Plan.For + LearnsWithin)))
+            foreach (var end in cluster.Silos[silo].Ends.Where(e => e.WasUp))
             {
+                var cause = stops.Find(s => TimeProvider.System.GetElapsedTime(s.BeganAt, end.At) is var after && after > TimeSpan.Zero && after < s.Plan.For + LearnsWithin);
+                if (cause is not null && end.Code == Aborted)
+                {
+                    stops.Remove(cause);
+                    continue;
+                }
+
                 yield return $"I19: {cluster.Silos[silo].Name} ended by itself with code {end.Code}, and had not been stopped before";
             }
         }

@@ -15,6 +15,7 @@ namespace Orleans.EventSourced.Faults.Clients;
 internal sealed class BatchClient(FaultCluster cluster, RunHistory history)
 {
     private const string Name = "batches";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     public async Task RunAsync(CancellationToken stop)
@@ -37,7 +38,7 @@ internal sealed class BatchClient(FaultCluster cluster, RunHistory history)
             Event(1, "fine-sent", 1, $$"""{"expense":"1.50","occurredAt":"{{FineClient.When}}"}"""),
             Event(2, "payment-received", 1, $$"""{"amount":"{{paid}}","occurredAt":"{{FineClient.When}}"}"""),
         ]);
-        while (true)
+        for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began) < Patience;)
         {
             history.Lines.Invoke(Name, command, stream, $"fine-issued 35.00; fine-sent 1.50; payment-received {paid}");
             try
@@ -59,9 +60,15 @@ internal sealed class BatchClient(FaultCluster cluster, RunHistory history)
             {
                 history.Lines.Fail(Name, command, stream, e.Message);
             }
+            catch (LogOutcomeUnknownException e)
+            {
+                history.Lines.Unknown(Name, command, stream, e.Message);
+            }
             catch (LogException e)
             {
                 history.Lines.Unknown(Name, command, stream, e.Message);
+                history.Violation($"errors: a batch for the new stream {stream} was answered {e.GetType().Name}: {e.Message}");
+                return;
             }
 
             await Task.Delay(Pause);

@@ -28,6 +28,7 @@ internal sealed class FineClient(int number, int seed, FaultCluster cluster, Run
 
     private const int SharedFines = 12;
     private const int MaxTries = 40;
+
     /// <summary>When all of it happened, by the clients; the term of a notification is over long since.</summary>
     public const string When = "2026-01-05T09:00:00Z";
 

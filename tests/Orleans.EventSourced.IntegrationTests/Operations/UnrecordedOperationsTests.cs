@@ -59,7 +59,7 @@ public sealed class UnrecordedOperationsTests(PostgresFixture postgres) : IAsync
     {
         GoAwayAfter(appends: 1);
         await Assert.ThrowsAsync<LogOutcomeUnknownException>(BeginAsync);
-        _isAway = false;
+        await ComeBackAsync();
         Assert.Equal(2, Assert.Single(await Rebuild.ListAsync(Token)).Edition.Number);
         var open = Assert.Single((await Operations.ListAsync()).Operations);
         Assert.Equal((OperationActions.RebuildBegin, "olga", "a row looks odd", """{"version":1,"live":1,"shown":1}""", null, OperationOutcome.Unknown), (open.Action, open.Actor, open.Reason, open.Before, open.After, open.Outcome));
@@ -81,7 +81,7 @@ public sealed class UnrecordedOperationsTests(PostgresFixture postgres) : IAsync
     {
         GoAwayAfter(appends: 1);
         await Assert.ThrowsAsync<LogOutcomeUnknownException>(BeginAsync);
-        _isAway = false;
+        await ComeBackAsync();
         Assert.IsType<SwitchOutcome.Switched>(await Rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), "it is equal", "otto", Token));
         Assert.Contains("another command", (await Assert.ThrowsAsync<LogOutcomeUnknownException>(BeginAsync)).Message, StringComparison.Ordinal);
         Assert.Equal(ViewRole.Retired, Assert.Single(await Rebuild.ListAsync(Token)).Edition.Role);
@@ -93,14 +93,14 @@ public sealed class UnrecordedOperationsTests(PostgresFixture postgres) : IAsync
     {
         GoAwayAfter(appends: 1);
         await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => CreateAsync(null));
-        _isAway = false;
+        await ComeBackAsync();
         var made = Assert.Single(await Branches.ListAsync());
         Assert.Equal(made.Id, (await CreateAsync(null)).Id);
         Assert.Equal(made.Id, (await CreateAsync(null)).Id);
 
         GoAwayAfter(appends: 1);
         await Assert.ThrowsAsync<LogOutcomeUnknownException>(() => DropAsync(made.Id));
-        _isAway = false;
+        await ComeBackAsync();
         Assert.Empty(await Branches.ListAsync());
         Assert.True(await DropAsync(made.Id));
         Assert.True(await DropAsync(made.Id));
@@ -174,6 +174,13 @@ public sealed class UnrecordedOperationsTests(PostgresFixture postgres) : IAsync
         }
 
         _node.Reads.BeforeNextAppend(BeforeAsync);
+    }
+
+    /// <summary>The log is back, and so is the grain that failed without it.</summary>
+    private Task<OperationPage> ComeBackAsync()
+    {
+        _isAway = false;
+        return Eventually.ServedAsync(() => Operations.ListAsync());
     }
 
     private async Task<string[]> WrittenAsync() =>
