@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.History;
 
@@ -37,6 +38,7 @@ internal static class BranchEndpoints
     {
         var life = body.Minutes is { } minutes ? minutes is >= 0.01 and <= 1_000_000 ? TimeSpan.FromMinutes(minutes) : throw new BadCommandException("minutes", "It is 0.01 to 1,000,000.") : (TimeSpan?)null;
         var request = new BranchRequest(body.Base, RequestsOf(body.Edits ?? []), body.Rules ?? [], body.Reason, ApiAccess.ActorOf(http), life);
+        using var command = CommandContext.Begin(CommandHeaders.ContextOf(http, []));
         var made = await branches.CreateAsync(body.Id, request);
         return Results.Created($"{http.Request.PathBase}{http.Request.Path}/{made.Id}", BranchAnswer.Of(made));
     }
@@ -46,9 +48,13 @@ internal static class BranchEndpoints
     private static async Task<IResult> DropAsync(string id, HttpContext http, Branches branches)
     {
         var reason = http.Request.Query["reason"].ToString();
-        return string.IsNullOrWhiteSpace(reason) || reason.Length > SkippedEvent.MaxText || reason.Contains('\0', StringComparison.Ordinal)
-            ? throw new BadCommandException("reason", $"Why the branch is dropped is needed, in 1 to {SkippedEvent.MaxText} characters: ?reason=...")
-            : await branches.DropAsync(id, reason, ApiAccess.ActorOf(http)) ? Results.NoContent() : NoSuchBranch(id);
+        if (string.IsNullOrWhiteSpace(reason) || reason.Length > SkippedEvent.MaxText || reason.Contains('\0', StringComparison.Ordinal))
+        {
+            throw new BadCommandException("reason", $"Why the branch is dropped is needed, in 1 to {SkippedEvent.MaxText} characters: ?reason=...");
+        }
+
+        using var command = CommandContext.Begin(CommandHeaders.ContextOf(http, []));
+        return await branches.DropAsync(id, reason, ApiAccess.ActorOf(http)) ? Results.NoContent() : NoSuchBranch(id);
     }
 
     /// <summary>The reader of JSON lets null be an item of a list.</summary>

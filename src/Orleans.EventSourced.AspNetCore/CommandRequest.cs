@@ -1,7 +1,5 @@
 using System.Net.Mime;
 using System.Reflection;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -10,7 +8,6 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Orleans.EventSourced.Commands;
-using Orleans.EventSourced.Core.Events;
 
 namespace Orleans.EventSourced.AspNetCore;
 
@@ -26,8 +23,6 @@ public sealed record CommandRequest<TBody>(TBody Body, CommandContext Context) :
 {
     /// <summary>The most bytes of a command's body.</summary>
     public const int MaxBodyBytes = 256 * 1024;
-
-    private const int MaxHeaderLength = 256;
 
     /// <summary>Reads body and headers.</summary>
     /// <exception cref="BadCommandException">Body or header is not what it must be; the answer is 400 with the fault named.</exception>
@@ -46,7 +41,7 @@ public sealed record CommandRequest<TBody>(TBody Body, CommandContext Context) :
             throw new BadCommandException(e.Path is null or "$" ? "body" : e.Path.TrimStart('$', '.'), $"Not the JSON expected here (line {e.LineNumber + 1}, byte {e.BytePositionInLine}): {e.Message}", e);
         }
 
-        return new CommandRequest<TBody>(body ?? throw new BadCommandException("body", "A JSON object is needed."), CommandOf(context, bytes));
+        return new CommandRequest<TBody>(body ?? throw new BadCommandException("body", "A JSON object is needed."), CommandHeaders.ContextOf(context, bytes));
     }
 
     /// <inheritdoc/>
@@ -54,56 +49,6 @@ public sealed record CommandRequest<TBody>(TBody Body, CommandContext Context) :
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Metadata.Add(new AcceptsMetadata([MediaTypeNames.Application.Json], typeof(TBody)));
-    }
-
-    private static CommandContext CommandOf(HttpContext http, byte[] body)
-    {
-        var key = Header(http, "Idempotency-Key");
-        var time = http.RequestServices.GetService<TimeProvider>() ?? TimeProvider.System;
-        return new CommandContext((key is null ? CommandId.New(time) : CommandId.FromText(key)).Value)
-        {
-            IsNamed = key is not null,
-            Correlation = Header(http, "X-Correlation-Id"),
-            Reason = Header(http, "X-Reason"),
-            Actor = ApiAccess.ActorOf(http),
-            Origin = "http",
-            RequestHash = key is null ? null : Hash(http.Request, body),
-            ExpectedVersion = IfMatch(http),
-        };
-    }
-
-    private static string Hash(HttpRequest request, byte[] body)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{request.Method} {request.PathBase}{request.Path}\n"));
-        hash.AppendData(body);
-        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
-    }
-
-    private static int? IfMatch(HttpContext http)
-    {
-        var text = http.Request.Headers.IfMatch.ToString();
-        if (text.Length == 0 || text == "*")
-        {
-            return null;
-        }
-
-        return text.Length > 2 && text[0] == '"' && text[^1] == '"' && int.TryParse(text.AsSpan(1, text.Length - 2), System.Globalization.NumberStyles.None, null, out var version)
-            ? version
-            : throw new BadCommandException("If-Match", "It is a version in quotation marks, as the ETag of an answer gives it: \"3\".");
-    }
-
-    private static string? Header(HttpContext http, string name)
-    {
-        var value = http.Request.Headers[name].ToString();
-        if (value.Length == 0)
-        {
-            return null;
-        }
-
-        return value.Length <= MaxHeaderLength && !value.Any(char.IsControl)
-            ? value
-            : throw new BadCommandException(name, $"It has at most {MaxHeaderLength} characters, none of them a control character.");
     }
 
     private static async Task<byte[]> ReadBodyAsync(HttpRequest request)

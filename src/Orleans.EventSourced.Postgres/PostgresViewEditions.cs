@@ -69,11 +69,11 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
     }
 
     /// <inheritdoc/>
-    public Task<SwitchOutcome> SwitchAsync(CancellationToken cancellationToken) => ChangeAsync(
+    public Task<SwitchOutcome> SwitchAsync(int edition, CancellationToken cancellationToken) => ChangeAsync(
         async connection =>
         {
-            var outcome = await CompareAsync(connection, cancellationToken).ConfigureAwait(false);
-            if (outcome is not SwitchOutcome.Switched(var number))
+            var outcome = await CompareAsync(connection, edition, cancellationToken).ConfigureAwait(false);
+            if (outcome is not SwitchOutcome.Switched)
             {
                 return outcome;
             }
@@ -84,7 +84,7 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
             shown.Parameters.AddRange(Version);
             if (await shown.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true)
             {
-                await PostgresViewStore.ExecuteAsync(connection, editions.Of(number).Sql.CreatePlainName, [], cancellationToken).ConfigureAwait(false);
+                await PostgresViewStore.ExecuteAsync(connection, editions.Of(edition).Sql.CreatePlainName, [], cancellationToken).ConfigureAwait(false);
             }
 
             return outcome;
@@ -144,7 +144,7 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
     }
 
     /// <summary>Whether the table that is built is as far as the live one, slice by slice; no runner moves either until the commit.</summary>
-    private static async Task<SwitchOutcome> CompareAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<SwitchOutcome> CompareAsync(NpgsqlConnection connection, int edition, CancellationToken cancellationToken)
     {
         var checkpoints = new List<(int, ViewRole, int, LogPosition)>();
         await using (var command = new NpgsqlCommand(Statements.LockCheckpoints, connection))
@@ -160,7 +160,7 @@ internal sealed class PostgresViewEditions<TRow>(PostgresEditions<TRow> editions
         // A statement of its own, behind the lock: it sees what those who held it parked.
         await using var parked = new NpgsqlCommand(Statements.CountParked, connection);
         parked.Parameters.AddRange(Version);
-        return SwitchOutcome.Of(checkpoints, (int)(await parked.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!);
+        return SwitchOutcome.Of(edition, checkpoints, (int)(await parked.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!);
     }
 
     private static async Task<string> TextAsync(NpgsqlConnection connection, string statement, CancellationToken cancellationToken)

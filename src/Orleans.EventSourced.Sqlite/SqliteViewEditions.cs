@@ -60,17 +60,17 @@ internal sealed class SqliteViewEditions<TRow>(SqliteEditions<TRow> editions) : 
     }
 
     /// <inheritdoc/>
-    public Task<SwitchOutcome> SwitchAsync(CancellationToken cancellationToken) => editions.File.WriteAsync(
+    public Task<SwitchOutcome> SwitchAsync(int edition, CancellationToken cancellationToken) => editions.File.WriteAsync(
         session =>
         {
-            var outcome = Compare(session);
-            if (outcome is SwitchOutcome.Switched(var number))
+            var outcome = Compare(session, edition);
+            if (outcome is SwitchOutcome.Switched)
             {
                 ChangeRole(session, ViewRole.Live, ViewRole.Retired);
                 ChangeRole(session, ViewRole.Building, ViewRole.Live);
                 if (session.Prepared(Statements.IsLive, ("$view", View.Name), ("$version", View.Version)).ExecuteScalar() is 1L)
                 {
-                    Show(session, number);
+                    Show(session, edition);
                 }
             }
 
@@ -130,7 +130,7 @@ internal sealed class SqliteViewEditions<TRow>(SqliteEditions<TRow> editions) : 
         ("$now", editions.Now())).ExecuteNonQuery();
 
     /// <summary>Whether the table that is built is as far as the live one, slice by slice.</summary>
-    private static SwitchOutcome Compare(SqliteSession session)
+    private static SwitchOutcome Compare(SqliteSession session, int edition)
     {
         using var reader = session.Prepared(Statements.CompareCheckpoints, ("$view", View.Name), ("$version", View.Version)).ExecuteReader();
         var checkpoints = new List<(int, ViewRole, int, LogPosition)>();
@@ -140,7 +140,7 @@ internal sealed class SqliteViewEditions<TRow>(SqliteEditions<TRow> editions) : 
         }
 
         var parked = session.Prepared(Statements.CountParked, ("$view", View.Name), ("$version", View.Version)).ExecuteScalar();
-        return SwitchOutcome.Of(checkpoints, Convert.ToInt32(parked, System.Globalization.CultureInfo.InvariantCulture));
+        return SwitchOutcome.Of(edition, checkpoints, Convert.ToInt32(parked, System.Globalization.CultureInfo.InvariantCulture));
     }
 
     private static int ChangeRole(SqliteSession session, ViewRole role, ViewRole next) => session.Prepared(

@@ -62,7 +62,7 @@ internal sealed class FaultRun(FaultRunOptions options)
         violations.AddRange(Scenario.CheckEnds(cluster, injector.Injected));
         var wait = (schedule.Length < Long ? Later.Short : Later.Long) - TimeProvider.System.GetElapsedTime(ended);
         await Task.Delay(wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
-        var last = (await cluster.ReadLogAsync())[^1].Position;
+        var last = await cluster.ReadHeadAsync();
         await stopReaders.CancelAsync();
         await reading;
         violations.AddRange(history.Violations);

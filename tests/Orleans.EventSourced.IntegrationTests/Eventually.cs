@@ -5,15 +5,18 @@ namespace Orleans.EventSourced.IntegrationTests;
 /// <summary>Waits for a condition with a deadline.</summary>
 public static class Eventually
 {
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
+
     /// <param name="expected">What is waited for.</param>
     /// <param name="condition">Whether it is there.</param>
     /// <param name="seen">What was seen last, for the message.</param>
     /// <param name="seconds">How long to wait.</param>
-    public static async Task Async(string expected, Func<Task<bool>> condition, Func<string> seen, int seconds = 20)
+    /// <param name="interval">How long it rests between two looks; left out: 20 ms.</param>
+    public static async Task Async(string expected, Func<Task<bool>> condition, Func<string> seen, int seconds = 20, TimeSpan? interval = null)
     {
         try
         {
-            await Async(expected, condition, seconds);
+            await Async(expected, condition, seconds, interval);
         }
         catch (TimeoutException e)
         {
@@ -21,7 +24,7 @@ public static class Eventually
         }
     }
 
-    public static async Task Async(string expected, Func<Task<bool>> condition, int seconds = 20)
+    public static async Task Async(string expected, Func<Task<bool>> condition, int seconds = 20, TimeSpan? interval = null)
     {
         var deadline = TimeProvider.System.GetTimestamp() + (seconds * TimeProvider.System.TimestampFrequency);
         while (!await condition())
@@ -31,7 +34,7 @@ public static class Eventually
                 throw new TimeoutException($"Not within {seconds} s: {expected}.");
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+            await Task.Delay(interval ?? Interval, TimeProvider.System);
         }
     }
 
@@ -47,7 +50,7 @@ public static class Eventually
             }
             catch (LogUnavailableException e) when (e.InnerException is not null && TimeProvider.System.GetTimestamp() < deadline)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+                await Task.Delay(Interval, TimeProvider.System);
             }
         }
     }

@@ -150,11 +150,11 @@ internal sealed class InMemoryEditions<TRow>(TimeProvider time, Lock gate, Sorte
         }
     }
 
-    public Task<SwitchOutcome> SwitchAsync(CancellationToken cancellationToken)
+    public Task<SwitchOutcome> SwitchAsync(int edition, CancellationToken cancellationToken)
     {
         lock (gate)
         {
-            return Task.FromResult(Switch());
+            return Task.FromResult(Switch(edition));
         }
     }
 
@@ -195,9 +195,9 @@ internal sealed class InMemoryEditions<TRow>(TimeProvider time, Lock gate, Sorte
         }
     }
 
-    private SwitchOutcome Switch()
+    private SwitchOutcome Switch(int edition)
     {
-        var outcome = SwitchOutcome.Of([.. Checkpoints.Select(c => (c.Slice.Index, c.Role, c.Edition, c.Position))], Find(ViewRole.Building)?.Parked.Keys.DistinctBy(p => (p.Slice, p.Key)).Count() ?? 0);
+        var outcome = SwitchOutcome.Of(edition, [.. Checkpoints.Select(c => (c.Slice.Index, c.Role, c.Edition, c.Position))], Find(ViewRole.Building)?.Parked.Keys.DistinctBy(p => (p.Slice, p.Key)).Count() ?? 0);
         if (outcome is SwitchOutcome.Switched)
         {
             (_tables[ViewRole.Retired], _tables[ViewRole.Live]) = (_tables[ViewRole.Live], _tables[ViewRole.Building]);

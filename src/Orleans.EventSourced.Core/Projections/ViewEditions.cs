@@ -81,8 +81,10 @@ public interface IViewEditions
     Task<ViewEdition?> BeginAsync(int slices, string reason, string? actor, CancellationToken cancellationToken);
 
     /// <summary>Makes the one being built the live one, if each of its slices is at least as far as the live one's and no row of it is parked; that one retires. Plain name and checkpoints follow in the same transaction.</summary>
+    /// <param name="edition">Which one is meant: one that was begun since is not switched to.</param>
+    /// <param name="cancellationToken">Ends the wait; it may have been switched to then.</param>
     /// <exception cref="LogUnavailableException">Switched or not: list them and see.</exception>
-    Task<SwitchOutcome> SwitchAsync(CancellationToken cancellationToken);
+    Task<SwitchOutcome> SwitchAsync(int edition, CancellationToken cancellationToken);
 
     /// <summary>Drops the one being built; its runners find it gone. False: there is none.</summary>
     /// <exception cref="LogUnavailableException">Dropped or not: list them and see.</exception>
@@ -124,16 +126,17 @@ public abstract record SwitchOutcome
     /// <param name="Rows">How many.</param>
     public sealed record Parked(int Rows) : SwitchOutcome;
 
-    /// <summary>Nothing is being built.</summary>
+    /// <summary>Nothing is being built, or another table than was meant.</summary>
     public sealed record NothingBuilt : SwitchOutcome;
 
     /// <summary>What the checkpoints of the live table and of the one that is built say of a switch.</summary>
+    /// <param name="edition">The table that is to be switched to.</param>
     /// <param name="checkpoints">Those of one version, whatever their roles.</param>
     /// <param name="parked">How many rows of the table that is built are parked.</param>
-    public static SwitchOutcome Of(IReadOnlyCollection<(int Slice, ViewRole Role, int Edition, LogPosition Position)> checkpoints, int parked)
+    public static SwitchOutcome Of(int edition, IReadOnlyCollection<(int Slice, ViewRole Role, int Edition, LogPosition Position)> checkpoints, int parked)
     {
         ArgumentNullException.ThrowIfNull(checkpoints);
-        var built = checkpoints.Where(c => c.Role == ViewRole.Building).ToDictionary(c => c.Slice);
+        var built = checkpoints.Where(c => c.Role == ViewRole.Building && c.Edition == edition).ToDictionary(c => c.Slice);
         if (built.Count == 0)
         {
             return new NothingBuilt();
@@ -147,6 +150,6 @@ public abstract record SwitchOutcome
             }
         }
 
-        return parked > 0 ? new Parked(parked) : new Switched(built.Values.First().Edition);
+        return parked > 0 ? new Parked(parked) : new Switched(edition);
     }
 }

@@ -91,7 +91,7 @@ public abstract partial class ViewTableConformance
         var built = store.Table<Shape>(ViewRole.Building);
         await built.OpenAsync(Slice.Whole, Token);
         Assert.True(await built.CommitAsync(new ViewCommit<Shape>(Slice.Whole, 2, new(0), new(5), [new("a", new(2, 1, ""), new(1))], []), Token));
-        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(2, Token));
         var reset = await reader.ReadChangesAsync(before.Next, 10, Token);
         Assert.Equal((true, new RowCursor(Second, new(5)), 0), (reset.IsReset, reset.Next, reset.Changes.Count));
         Assert.Equal("a", Assert.Single((await reader.ReadChangesAsync(new(Second, new(0)), 10, Token)).Changes).Key);

@@ -17,7 +17,7 @@ public abstract partial class ViewTableConformance
         await live.OpenAsync(Slice.Whole, Token);
         Assert.True(await live.CommitAsync(Shapes(1, 0, 5, ("a", 1)), Token));
         Assert.Null(await built.OpenAsync(Slice.Whole, Token));
-        Assert.Equal(new SwitchOutcome.NothingBuilt(), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.NothingBuilt(), await editions.SwitchAsync(2, Token));
 
         var begun = (await editions.BeginAsync(1, "the fold was mended", "ops", Token))!;
         Assert.Equal((2, ViewRole.Building, "the fold was mended", "ops"), (begun.Number, begun.Role, begun.Reason, begun.Actor));
@@ -26,12 +26,13 @@ public abstract partial class ViewTableConformance
         var route = new RouteChange(new StreamId("s/a"), new ViewRoute("a", """{"x":2}"""u8.ToArray()));
         Assert.True(await built.CommitAsync(Shapes(2, 0, 3, ("a", 2), ("b", 2)) with { Routes = [route] }, Token));
 
-        Assert.Equal(new SwitchOutcome.Behind(0, new(3), new(5)), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Behind(0, new(3), new(5)), await editions.SwitchAsync(2, Token));
         Assert.Equal((1, 5L), await SeenAsync(reader, "a"));
         Assert.Empty(await live.ReadRoutesAsync(Slice.Whole, [route.Stream], Token));
         Assert.Equal((2, 3L), await SeenAsync(store.Reader<Shape>(ViewRole.Building), "a"));
         Assert.True(await built.CommitAsync(Shapes(2, 3, 5), Token));
-        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.NothingBuilt(), await editions.SwitchAsync(3, Token));
+        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(2, Token));
 
         Assert.Equal((2, 5L), await SeenAsync(reader, "a"));
         Assert.Equal(["a", "b"], (await reader.QueryAsync(new RowQueryPlan<Shape>(new RowQuery()), Token)).Rows.Select(r => r.Key));
@@ -42,7 +43,7 @@ public abstract partial class ViewTableConformance
         Assert.Equal(
             [(1, ViewRole.Retired, ViewEdition.FirstReason, null), (2, (ViewRole?)ViewRole.Live, "the fold was mended", "ops")],
             (await editions.ListAsync(Token)).Select(e => (e.Number, e.Role, e.Reason, e.Actor)));
-        Assert.Equal(new SwitchOutcome.NothingBuilt(), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.NothingBuilt(), await editions.SwitchAsync(2, Token));
     }
 
     [Fact]
@@ -55,7 +56,7 @@ public abstract partial class ViewTableConformance
         await editions.BeginAsync(1, "why", null, Token);
         await built.OpenAsync(Slice.Whole, Token);
         Assert.True(await built.CommitAsync(Shapes(2, 0, 5, ("a", 2)), Token));
-        await editions.SwitchAsync(Token);
+        await editions.SwitchAsync(2, Token);
 
         // Both tables are at 5: nothing but the edition tells them apart.
         Assert.False(await live.CommitAsync(Shapes(1, 5, 6, ("a", 10)), Token));
@@ -99,16 +100,16 @@ public abstract partial class ViewTableConformance
         await editions.BeginAsync(1, "why", null, Token);
         await built.OpenAsync(Slice.Whole, Token);
         Assert.True(await built.CommitAsync(Shapes(2, 0, 5, ("a", 2)), Token));
-        await editions.SwitchAsync(Token);
+        await editions.SwitchAsync(2, Token);
         await live.OpenAsync(Slice.Whole, Token);
         Assert.True(await live.CommitAsync(Shapes(2, 5, 7, ("a", 4)), Token));
 
         Assert.True(await editions.RevertAsync(Token));
-        Assert.Equal(new SwitchOutcome.Behind(0, new(5), new(7)), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Behind(0, new(5), new(7)), await editions.SwitchAsync(1, Token));
         Assert.Equal(new OpenedSlice(1, new(5), 0), await built.OpenAsync(Slice.Whole, Token));
         Assert.Equal(1, (await built.ReadRowsAsync(["a"], Token))["a"].Number);
         Assert.True(await built.CommitAsync(Shapes(1, 5, 8, ("a", 3)), Token));
-        Assert.Equal(new SwitchOutcome.Switched(1), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Switched(1), await editions.SwitchAsync(1, Token));
         Assert.Equal((3, 8L), await SeenAsync(reader, "a"));
 
         Assert.True(await editions.DropRetiredAsync(Token));
@@ -131,7 +132,7 @@ public abstract partial class ViewTableConformance
             await built.OpenAsync(Slice.Whole, Token);
             Assert.True(await built.CommitAsync(Shapes(edition, 0, edition, ("a", edition)), Token));
             await built.IndexAsync(Token);
-            Assert.Equal(new SwitchOutcome.Switched(edition), await editions.SwitchAsync(Token));
+            Assert.Equal(new SwitchOutcome.Switched(edition), await editions.SwitchAsync(edition, Token));
         }
 
         // The reader has last seen the first table, which is gone.
@@ -158,12 +159,12 @@ public abstract partial class ViewTableConformance
         Assert.True(await live.CommitAsync(new ViewCommit<Shape>(slices[1], 1, new(0), new(4), [], []), Token));
         await Assert.ThrowsAsync<LogRequestRefusedException>(() => editions.BeginAsync(2, "another number", null, Token));
         await editions.BeginAsync(3, "why", null, Token);
-        Assert.Equal(new SwitchOutcome.Behind(1, new(0), new(4)), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Behind(1, new(0), new(4)), await editions.SwitchAsync(2, Token));
         Assert.Equal(new OpenedSlice(2, new(0), 0), await built.OpenAsync(slices[1], Token));
         Assert.True(await built.CommitAsync(new ViewCommit<Shape>(slices[1], 2, new(0), new(4), [], []), Token));
 
         // One that nobody had opened is there all the same.
-        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(2, Token));
         Assert.Equal([new(2, new(0), 0), new(2, new(4), 0), new(2, new(0), 0)], await Task.WhenAll(slices.Select(s => live.OpenAsync(s, Token))));
     }
 
@@ -194,18 +195,20 @@ public abstract partial class ViewTableConformance
         while (runners.Exists(r => !r.IsCompleted))
         {
             await editions.BeginAsync(1, "why", null, Token);
-            switched += await editions.SwitchAsync(Token) is SwitchOutcome.Switched ? 1 : 0;
+            switched += await SwitchAsync() is SwitchOutcome.Switched ? 1 : 0;
         }
 
         await Task.WhenAll(runners);
         await editions.BeginAsync(1, "the last one, if there was none", null, Token);
         await FollowAsync(store.Table<Shape>(ViewRole.Building), 41);
-        switched += await editions.SwitchAsync(Token) is SwitchOutcome.Switched ? 1 : 0;
+        switched += await SwitchAsync() is SwitchOutcome.Switched ? 1 : 0;
         Assert.InRange(switched, 1, int.MaxValue);
         var live = Assert.Single(await store.ReadCheckpointsAsync(Token), c => c.Role == ViewRole.Live);
         var read = await store.Reader<Shape>().ReadAsync("n", Slice.Whole, Token);
         Assert.Equal((live.Position.Value, live.Position.Value), (read.Reflects.Value, (long)(read.Row?.Row.Number ?? 0)));
         Assert.InRange(live.Position.Value, 40, 41);
+
+        async Task<SwitchOutcome> SwitchAsync() => await editions.SwitchAsync((await editions.ListAsync(Token)).First(e => e.Role == ViewRole.Building).Number, Token);
     }
 
     /// <summary>A runner that counts the events of a log in a row, one a step, up to a number at least.</summary>

@@ -77,9 +77,9 @@ public abstract partial class ViewTableConformance
         Assert.True(await built.CommitAsync(new ViewCommit<Shape>(Slice.Whole, 2, new(0), new(4), [], []) { Parked = [new("b", new(2), "refused"), new("b", new(4), null), new("c", new(3), "refused")] }, Token));
 
         // Who was told of position 4 by the live table would be told of 1.
-        Assert.Equal(new SwitchOutcome.Parked(2), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Parked(2), await editions.SwitchAsync(2, Token));
         Assert.True(await built.CommitAsync(new ViewCommit<Shape>(Slice.Whole, 2, new(4), new(4), [], []) { Unparked = ["b", "c"] }, Token));
-        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(2, Token));
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public abstract partial class ViewTableConformance
         Assert.Empty(await built.ReadParkedAsync(Slice.Whole, Token));
         Assert.True(await built.CommitAsync(new ViewCommit<Shape>(Slice.Whole, 2, new(0), new(4), [new("a", new(1, 1, ""), new(4))], []), Token));
 
-        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(Token));
+        Assert.Equal(new SwitchOutcome.Switched(2), await editions.SwitchAsync(2, Token));
         await live.OpenAsync(Slice.Whole, Token);
         Assert.Empty(await live.ReadParkedAsync(Slice.Whole, Token));
         Assert.Equal(4, (await store.Reader<Shape>().ReadAsync("a", Slice.Whole, Token)).Reflects.Value);

@@ -32,6 +32,7 @@ public sealed class HistoryChecker
     private readonly IReadOnlyList<HistoryLine> _lines;
     private readonly IReadOnlyList<SeenPage> _pages;
     private readonly IReadOnlyList<RecordedEvent> _log;
+    private readonly Dictionary<EventId, EventMetadata> _metadata = [];
     private readonly Dictionary<(CommandId, StreamId), List<RecordedEvent>> _written = [];
     private readonly List<Violation> _violations = [];
     private bool _checked;
@@ -56,6 +57,7 @@ public sealed class HistoryChecker
         {
             if (EventMetadata.TryParse(e.Metadata) is { } metadata)
             {
+                _metadata.TryAdd(e.Id, metadata);
                 Group(_written, (metadata.Command, e.Stream)).Add(e);
             }
         }
@@ -200,7 +202,7 @@ public sealed class HistoryChecker
         var before = new HashSet<string>(StringComparer.Ordinal);
         foreach (var e in _log)
         {
-            if (streams.Contains(e.Stream) && (EventMetadata.TryParse(e.Metadata) is not { } metadata || !(asked.Contains((metadata.Command, e.Stream)) || before.Contains(metadata.Causation ?? ""))))
+            if (streams.Contains(e.Stream) && (!_metadata.TryGetValue(e.Id, out var metadata) || !(asked.Contains((metadata.Command, e.Stream)) || before.Contains(metadata.Causation ?? ""))))
             {
                 Found("I2", $"nobody asked for the event at position {e.Position}, version {e.Version} of {e.Stream}.");
             }

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
@@ -32,8 +33,8 @@ public sealed class Branches
         var name = id ?? $"b-{(CommandContext.Current is { IsNamed: true } command ? command.Command.ToString("N")[^8..] : RandomNumberGenerator.GetHexString(8, lowercase: true))}";
         _ = BranchKey.Of(name, "x");
         var (made, fault) = await _operations.PerformAsync<(BranchInfo? Info, Exception? Fault)>(
-            new Operation(OperationActions.BranchCreate, TargetOf(name), request.Reason, request.Actor, null, new { request.Base, Edits = request.Edits.Count, request.Rules }),
-            async earlier => earlier is not null && await FindAsync(Get(name)) is { } found && found.Reason == request.Reason && found.Actor == request.Actor ? new((found, null), Shown(found)) : await MakeAsync(name, request),
+            new Operation(OperationActions.BranchCreate, TargetOf(name), request.Reason, request.Actor, null, new { request.Base, Edits = request.Edits.Count, Digest = DigestOf(request), request.Rules, request.Life }),
+            async earlier => earlier is not null && await FindAsync(Get(name)) is { } found && IsOf(found, request) ? new((found, null), Shown(found)) : await MakeAsync(name, request),
             async _ => (await Get(name).DescribeAsync(), null));
         if (fault is not null)
         {
@@ -103,6 +104,13 @@ public sealed class Branches
             return null;
         }
     }
+
+    /// <summary>Whether a branch is what was asked for. Its base may be the head of that moment.</summary>
+    private static bool IsOf(BranchInfo found, BranchRequest request) =>
+        found.Reason == request.Reason && found.Actor == request.Actor && found.Edits.SequenceEqual(request.Edits) && found.Rules.SequenceEqual(request.Rules, StringComparer.Ordinal);
+
+    /// <summary>Tells requests apart by what their edits are, which would be too long for the record.</summary>
+    private static string DigestOf(BranchRequest request) => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(request.Edits)).AsSpan(0, 16));
 
     private static string TargetOf(string id) => $"branch:{id}";
 

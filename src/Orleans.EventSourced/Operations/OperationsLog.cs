@@ -122,7 +122,7 @@ public sealed partial class OperationsLog
         try
         {
             var complete = new OperationCommand.Complete(id.Value, operation.Action, operation.Target, reason, earlier is null ? Text(operation.Before) : earlier.Before, Text(came.After));
-            await InAsync(performed, g => Completed(g.CompleteAsync(complete)));
+            await InAsync(performed, g => g.CompleteAsync(complete));
             return came.Answer;
         }
         catch (Exception e)
@@ -141,7 +141,7 @@ public sealed partial class OperationsLog
 
             try
             {
-                await InAsync(New(context), g => Completed(g.DeclineAsync(new OperationCommand.Decline(id.Value, StorableText.Of(why, SkippedEvent.MaxText)))));
+                await InAsync(New(context), g => g.DeclineAsync(new OperationCommand.Decline(id.Value, StorableText.Of(why, SkippedEvent.MaxText))));
             }
             catch (Exception e)
             {
@@ -189,10 +189,12 @@ public sealed partial class OperationsLog
         }
     }
 
-    private static async Task<bool> Completed(Task task)
+    private async Task InAsync(CommandContext context, Func<IOperationsGrain, Task> call)
     {
-        await task;
-        return true;
+        using (CommandContext.Begin(context))
+        {
+            await call(Grain);
+        }
     }
 
     /// <summary>What was recorded as how it stood.</summary>

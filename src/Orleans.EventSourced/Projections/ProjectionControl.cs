@@ -80,12 +80,13 @@ public sealed class ProjectionControl
             standing.AddRange(await StandingAsync(registered, role, position, cancellationToken));
         }
 
-        if (standing.Count == 0 && known.All(k => k.Position != position))
+        var isNew = known.All(k => k.Position != position);
+        if (standing.Count == 0 && isNew)
         {
             throw new LogRequestRefusedException($"No slice or row of view {view} stands at position {position}; only an event that the view cannot fold can be skipped.");
         }
 
-        if (known.Count >= MaxSkipped && known.All(k => k.Position != position))
+        if (known.Count >= MaxSkipped && isNew)
         {
             throw new LogRequestRefusedException($"View {view} passes over {known.Count} events already, which is the most: mend its fold.");
         }

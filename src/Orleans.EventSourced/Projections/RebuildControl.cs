@@ -1,3 +1,4 @@
+using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Operations;
@@ -35,7 +36,7 @@ public sealed class RebuildControl
     /// <exception cref="LogException">Begun or not: list them and see.</exception>
     public async Task<ViewEdition?> BeginAsync(ViewId view, string reason, string? actor, CancellationToken cancellationToken)
     {
-        async Task<ViewEdition?> BeginAsync(RegisteredView registered)
+        async Task<ViewEdition?> BeginAsync(RegisteredView registered, Tables _)
         {
             var begun = await registered.Editions.BeginAsync(registered.Slices, reason, actor, cancellationToken);
             await WakeAsync(registered);
@@ -110,13 +111,13 @@ public sealed class RebuildControl
             view,
             reason,
             actor,
-            registered => SwitchWithinAsync(registered, atMost, cancellationToken),
+            (registered, tables) => tables.Building is { } edition ? SwitchWithinAsync(registered, edition, atMost, cancellationToken) : Task.FromResult<SwitchOutcome>(new SwitchOutcome.NothingBuilt()),
             (before, outcome) => outcome is SwitchOutcome.Switched(var edition) ? before with { Live = edition, Building = null, Retired = before.Live } : null,
             (_, now) => Task.FromResult<SwitchOutcome>(now.Live is { } live ? new SwitchOutcome.Switched(live) : new SwitchOutcome.NothingBuilt()),
             cancellationToken);
     }
 
-    private async Task<SwitchOutcome> SwitchWithinAsync(RegisteredView registered, TimeSpan atMost, CancellationToken cancellationToken)
+    private async Task<SwitchOutcome> SwitchWithinAsync(RegisteredView registered, int edition, TimeSpan atMost, CancellationToken cancellationToken)
     {
         var started = _time.GetTimestamp();
         var isHeld = false;
@@ -124,7 +125,7 @@ public sealed class RebuildControl
         {
             while (true)
             {
-                var outcome = await registered.Editions.SwitchAsync(cancellationToken);
+                var outcome = await registered.Editions.SwitchAsync(edition, cancellationToken);
                 if (outcome is not SwitchOutcome.Behind(_, var position, var live) || _time.GetElapsedTime(started) >= atMost)
                 {
                     // One that stands at an event may find it folded in the other table.
@@ -206,19 +207,19 @@ public sealed class RebuildControl
         OperationActions.ViewShow, view, reason, actor, v => v.Editions.ShowAsync(cancellationToken), before => before with { Shown = view.Version }, cancellationToken);
 
     private Task<bool> ChangeAsync(string action, ViewId view, string reason, string? actor, Func<RegisteredView, Task<bool>> change, Func<Tables, Tables> after, CancellationToken cancellationToken) =>
-        ChangeAsync(action, view, reason, actor, change, (before, changed) => changed ? after(before) : null, (_, _) => Task.FromResult(true), cancellationToken);
+        ChangeAsync(action, view, reason, actor, (registered, _) => change(registered), (before, changed) => changed ? after(before) : null, (_, _) => Task.FromResult(true), cancellationToken);
 
     /// <summary>Changes which tables there are, and records it. What a command that was sent before has changed is not changed again.</summary>
     /// <param name="action">What is done.</param>
     /// <param name="view">The view.</param>
     /// <param name="reason">Why.</param>
     /// <param name="actor">Who.</param>
-    /// <param name="change">Does it.</param>
+    /// <param name="change">Does it, to these tables.</param>
     /// <param name="after">The tables by an answer, from those before it; null: by that answer nothing changed.</param>
     /// <param name="answerOf">The answer that made the tables what they are.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     private async Task<T> ChangeAsync<T>(
-        string action, ViewId view, string reason, string? actor, Func<RegisteredView, Task<T>> change, Func<Tables, T, Tables?> after, Func<RegisteredView, Tables, Task<T>> answerOf, CancellationToken cancellationToken)
+        string action, ViewId view, string reason, string? actor, Func<RegisteredView, Tables, Task<T>> change, Func<Tables, T, Tables?> after, Func<RegisteredView, Tables, Task<T>> answerOf, CancellationToken cancellationToken)
     {
         OperationsLog.Check(reason, actor);
         var registered = Registered(view);
@@ -229,16 +230,26 @@ public sealed class RebuildControl
             {
                 // An earlier try may have been at work until now.
                 var (before, now) = earlier is null ? (asked, asked) : (OperationsLog.Read<Tables>(earlier.Before!), await TablesAsync(registered, cancellationToken));
+                Effect<T>? nothing = null;
                 if (before == now)
                 {
-                    var answer = await change(registered);
-                    var tables = after(now, answer);
-                    return new Effect<T>(answer, tables, tables is null ? $"Nothing was changed: {answer}" : null);
+                    var answer = await change(registered, now);
+                    if (after(now, answer) is { } tables)
+                    {
+                        return new Effect<T>(answer, tables);
+                    }
+
+                    // Another try of a command may have been at work meanwhile, and have left nothing to do.
+                    nothing = new Effect<T>(answer, null, $"Nothing was changed: {answer}");
+                    if (CommandContext.Current is not { IsNamed: true } || (now = await TablesAsync(registered, cancellationToken)) == before)
+                    {
+                        return nothing;
+                    }
                 }
 
                 var made = await answerOf(registered, now);
-                return after(before, made) == now
-                    ? new Effect<T>(made, now)
+                return after(before, made) == now ? new Effect<T>(made, now)
+                    : earlier is null ? nothing!
                     : throw new LogOutcomeUnknownException($"{action} of {view} was asked for before, and its tables were changed otherwise since: list them and see, and ask for what is still wanted by another command.");
             },
             performed => answerOf(registered, OperationsLog.Read<Tables>(performed.After!)));

@@ -61,12 +61,13 @@ public sealed class ReactionControl
         var known = await registered.Store.ReadSkippedAsync(reaction, cancellationToken);
         var before = await Grain(reaction).GetStatusAsync();
         var stands = before.FaultAt == position.Value;
-        if (!stands && known.All(k => k.Position != position))
+        var isNew = known.All(k => k.Position != position);
+        if (!stands && isNew)
         {
             throw new LogRequestRefusedException($"The reaction {reaction} does not stand at position {position}; only an event that it cannot deal with can be skipped.");
         }
 
-        if (known.Count >= ReactionOptions.MaxSkipped && known.All(k => k.Position != position))
+        if (known.Count >= ReactionOptions.MaxSkipped && isNew)
         {
             throw new LogRequestRefusedException($"The reaction {reaction} passes over {known.Count} events already, which is the most: mend its handler.");
         }

@@ -173,6 +173,7 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
     /// <summary>Each mutation that was taken came to an end, once, in the order of its session; what it was told goes into the history, for the log to confirm.</summary>
     private async Task CheckMutationsAsync(Tries tries)
     {
+        var began = TimeProvider.System.GetTimestamp();
         foreach (var client in clients)
         {
             var last = LogPosition.Start;
@@ -181,7 +182,7 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
                 Mutations++;
                 var (name, path) = (taken.Client(client.Number), $"/sessions/{client.Session}/mutations/{taken.Command}");
                 JsonElement fate = default;
-                await HoldsAsync("I10", $"{path} has ended", async () => await AskAsync(tries, path) is { Status: HttpStatusCode.OK } known && (fate = JsonElement.Parse(known.Body)).GetProperty("state").GetString() != "requested");
+                await HoldsAsync("I10", $"{path} has ended", async () => await AskAsync(tries, path) is { Status: HttpStatusCode.OK } known && (fate = JsonElement.Parse(known.Body)).GetProperty("state").GetString() != "requested", since: began);
                 switch (fate.ValueKind == JsonValueKind.Object ? fate.GetProperty("state").GetString() : null)
                 {
                     case "accepted":
@@ -208,10 +209,11 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
     /// <summary>What reactions had to do, they did; that they did it once, the log tells.</summary>
     private async Task CheckPenaltiesAsync(Tries tries)
     {
+        var began = TimeProvider.System.GetTimestamp();
         foreach (var fine in clients.SelectMany(c => c.Notified))
         {
             Penalties++;
-            await HoldsAsync("I10", $"{fine} has its penalty", async () => await AskAsync(tries, $"/fines/{fine}") is { Status: HttpStatusCode.OK } shown && JsonElement.Parse(shown.Body).GetProperty("state").GetProperty("penalty").ValueKind == JsonValueKind.String);
+            await HoldsAsync("I10", $"{fine} has its penalty", async () => await AskAsync(tries, $"/fines/{fine}") is { Status: HttpStatusCode.OK } shown && JsonElement.Parse(shown.Body).GetProperty("state").GetProperty("penalty").ValueKind == JsonValueKind.String, since: began);
         }
     }
 
@@ -237,20 +239,17 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
     }
 
     /// <summary>What does not come to hold within the time of healing is a violation.</summary>
-    private async Task HoldsAsync(string invariant, string what, Func<Task<bool>> holds, Func<string>? seen = null)
+    /// <param name="invariant">Which one it is.</param>
+    /// <param name="what">What is to hold.</param>
+    /// <param name="holds">Whether it does.</param>
+    /// <param name="seen">What was seen last; left out: nothing is to be seen.</param>
+    /// <param name="since">Since when it is waited, where others were waited for before; left out: since now.</param>
+    private async Task HoldsAsync(string invariant, string what, Func<Task<bool>> holds, Func<string>? seen = null, long? since = null)
     {
+        var left = HealsWithin - (since is { } began ? TimeProvider.System.GetElapsedTime(began) : TimeSpan.Zero);
         try
         {
-            await Eventually.Async(
-                what,
-                async () =>
-                {
-                    var isSo = await holds();
-                    await Task.Delay(isSo ? TimeSpan.Zero : LookInterval);
-                    return isSo;
-                },
-                seen ?? (() => ""),
-                (int)HealsWithin.TotalSeconds);
+            await Eventually.Async(what, holds, seen ?? (() => ""), (int)left.TotalSeconds, LookInterval);
         }
         catch (TimeoutException e)
         {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Npgsql;
 using Orleans.EventSourced.Core.Events;
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.IntegrationTests;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
@@ -94,7 +95,7 @@ internal sealed class FaultCluster : IAsyncDisposable
         {
             var said = "";
             var left = limit - TimeProvider.System.GetElapsedTime(began);
-            await Eventually.Async($"{silo.Name} is healthy", async () => (said = await AskAsync(http, silo)) == Healthy, () => said, (int)left.TotalSeconds);
+            await Eventually.Async($"{silo.Name} is healthy", async () => (said = await AskAsync(http, silo)) == Healthy, () => said, (int)left.TotalSeconds, LookInterval);
         }
     }
 
@@ -120,6 +121,13 @@ internal sealed class FaultCluster : IAsyncDisposable
         return rows;
     }
 
+    /// <summary>How far the log has come.</summary>
+    public async Task<LogPosition> ReadHeadAsync()
+    {
+        await using var log = new PostgresEventLog(new PostgresOptions { ConnectionString = AdminConnectionString });
+        return (await log.ReadHeadAsync(CancellationToken.None)).Position;
+    }
+
     /// <summary>The whole log.</summary>
     public async Task<IReadOnlyList<RecordedEvent>> ReadLogAsync()
     {
@@ -132,7 +140,7 @@ internal sealed class FaultCluster : IAsyncDisposable
     {
         try
         {
-            await Eventually.Async("the server takes connections", ServerAnswersAsync, seconds: 15);
+            await Eventually.Async("the server takes connections", ServerAnswersAsync, seconds: 15, LookInterval);
         }
         catch (TimeoutException)
         {
@@ -161,17 +169,10 @@ internal sealed class FaultCluster : IAsyncDisposable
         try
         {
             using var answer = await http.GetAsync(new Uri(silo.Address, "health"));
-            if (answer.IsSuccessStatusCode)
-            {
-                return Healthy;
-            }
-
-            await Task.Delay(LookInterval);
-            return $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}";
+            return answer.IsSuccessStatusCode ? Healthy : $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}";
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
         {
-            await Task.Delay(LookInterval);
             return e.Message;
         }
     }
@@ -185,7 +186,6 @@ internal sealed class FaultCluster : IAsyncDisposable
         }
         catch (NpgsqlException)
         {
-            await Task.Delay(LookInterval);
             return false;
         }
     }

@@ -18,7 +18,7 @@ public sealed class PairOfNodes(PostgresFixture postgres) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var database = await postgres.CreateDatabaseAsync();
+        var database = await postgres.CreateLogAsync();
         _nodes.Add(await TestNode.StartPostgresAsync(database));
         _nodes.Add(await TestNode.StartPostgresAsync(database, beside: First));
         foreach (var node in _nodes)

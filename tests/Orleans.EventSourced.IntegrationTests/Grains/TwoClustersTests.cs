@@ -17,8 +17,7 @@ public sealed class TwoClustersTests(PostgresFixture postgres) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var database = await postgres.CreateDatabaseAsync();
-        await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = database }, CancellationToken.None);
+        var database = await postgres.CreateLogAsync();
         _one = await new EventSourcedTestClusterBuilder().UseEventTypes(TestNode.Types).UseLog(services => services.AddPostgresEventLog(o => o.ConnectionString = database)).StartAsync();
         _two = await _one.StartTwinAsync();
     }

@@ -30,7 +30,7 @@ public sealed class BranchClusterTests(PostgresFixture postgres) : IDisposable
     [InlineData("postgres")]
     public async Task commands_on_a_branch_run_in_the_same_grain_class_and_leave_every_byte_of_the_trunk_as_it_is(string store)
     {
-        var eventlog = store == "postgres" ? await postgres.CreateDatabaseAsync() : null;
+        var eventlog = store == "postgres" ? await postgres.CreateLogAsync() : null;
         await using var node = eventlog is null
             ? await TestNode.StartAsync(services => services.AddSqliteEventLog(o => o.Path = _folder.Database), views: Silo)
             : await TestNode.StartPostgresAsync(eventlog, views: Silo);

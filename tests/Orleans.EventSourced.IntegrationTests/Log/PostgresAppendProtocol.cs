@@ -16,8 +16,7 @@ public sealed class PostgresAppendProtocol(PostgresFixture postgres) : IAsyncLif
 
     public async ValueTask InitializeAsync()
     {
-        _options = new PostgresOptions { ConnectionString = await postgres.CreateDatabaseAsync(), LockTimeout = TimeSpan.FromSeconds(2) };
-        await PostgresSchema.MigrateAsync(_options, Cancel);
+        _options = new PostgresOptions { ConnectionString = await postgres.CreateLogAsync(), LockTimeout = TimeSpan.FromSeconds(2) };
         _log = new PostgresEventLog(_options);
     }
 

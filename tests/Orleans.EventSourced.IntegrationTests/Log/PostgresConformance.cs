@@ -38,10 +38,5 @@ public sealed class PostgresSnapshotStoreConformance(PostgresFixture postgres) :
 
 internal static class PostgresConformance
 {
-    public static async Task<PostgresOptions> MigratedAsync(PostgresFixture postgres)
-    {
-        var options = new PostgresOptions { ConnectionString = await postgres.CreateDatabaseAsync() };
-        await PostgresSchema.MigrateAsync(options, CancellationToken.None);
-        return options;
-    }
+    public static async Task<PostgresOptions> MigratedAsync(PostgresFixture postgres) => new() { ConnectionString = await postgres.CreateLogAsync() };
 }

@@ -67,7 +67,7 @@ public sealed class MutationQueueTests(PostgresFixture postgres)
     [Fact]
     public async Task two_clusters_that_both_execute_them_have_one_effect_of_each()
     {
-        var database = await postgres.CreateDatabaseAsync();
+        var database = await postgres.CreateLogAsync();
         await using var one = await TestNode.StartPostgresAsync(database, views: Mutations);
         await using var two = await TestNode.StartPostgresAsync(database, views: Mutations);
         var queue = one.Services.GetRequiredService<MutationQueue>();

@@ -31,7 +31,7 @@ public sealed class OperationsTests(PostgresFixture postgres) : IDisposable
     [InlineData("postgres")]
     public async Task an_event_that_an_operator_skips_is_in_the_record_with_who_and_why_and_where_the_view_stood_once_a_command(string store)
     {
-        await using var node = store == "sqlite" ? await StartAsync(Recorded) : await TestNode.StartPostgresAsync(await postgres.CreateDatabaseAsync(), views: Recorded);
+        await using var node = store == "sqlite" ? await StartAsync(Recorded) : await TestNode.StartPostgresAsync(await postgres.CreateLogAsync(), views: Recorded);
         var (control, operations) = (node.Services.GetRequiredService<ProjectionControl>(), node.Services.GetRequiredService<OperationsLog>());
         await AddAsync(node, 1);
         await AddAsync(node, CounterRow.Poison);

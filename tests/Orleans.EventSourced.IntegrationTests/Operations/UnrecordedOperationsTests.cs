@@ -33,7 +33,7 @@ public sealed class UnrecordedOperationsTests(PostgresFixture postgres) : IAsync
 
     public async ValueTask InitializeAsync()
     {
-        _node = await TestNode.StartPostgresAsync(await postgres.CreateDatabaseAsync(), views: silo =>
+        _node = await TestNode.StartPostgresAsync(await postgres.CreateLogAsync(), views: silo =>
         {
             silo.Services.Configure<EventSourcingOptions>(o => o.EventTypes = Types);
             silo.AddView(Projection.Of<CounterRow, CounterEvent>());
@@ -86,6 +86,30 @@ public sealed class UnrecordedOperationsTests(PostgresFixture postgres) : IAsync
         Assert.Contains("another command", (await Assert.ThrowsAsync<LogOutcomeUnknownException>(BeginAsync)).Message, StringComparison.Ordinal);
         Assert.Equal(ViewRole.Retired, Assert.Single(await Rebuild.ListAsync(Token)).Edition.Role);
         Assert.Equal([OperationOutcome.Performed, OperationOutcome.Unknown], (await Operations.ListAsync()).Operations.Select(o => o.Outcome));
+    }
+
+    [Fact]
+    public async Task a_command_that_is_sent_again_beside_its_first_try_gets_the_same_answer_and_leaves_one_record()
+    {
+        for (var number = 2; number <= 6; number++)
+        {
+            await Rebuild.BeginAsync(View, "a row looks odd", "olga", Token);
+            var command = new CommandContext(Guid.CreateVersion7()) { IsNamed = true };
+            var outcomes = await Task.WhenAll(SwitchAsync(command), SwitchAsync(command), SwitchAsync(command));
+            Assert.All(outcomes, outcome => Assert.Equal(new SwitchOutcome.Switched(number), outcome));
+        }
+
+        var record = (await Operations.ListAsync()).Operations;
+        Assert.All(record, o => Assert.Equal(OperationOutcome.Performed, o.Outcome));
+        Assert.Equal(5, record.Count(o => o.Action == OperationActions.RebuildSwitch));
+
+        async Task<SwitchOutcome> SwitchAsync(CommandContext command)
+        {
+            using (CommandContext.Begin(command))
+            {
+                return await Rebuild.SwitchAsync(View, TimeSpan.FromSeconds(20), "it is equal", "otto", Token);
+            }
+        }
     }
 
     [Fact]

@@ -19,6 +19,7 @@ public sealed class FineBranchTests(FineBranches branches) : IClassFixture<FineB
         await _host.LiveAsync("whatif", payments: 2);
         var made = await _host.PostAsync("/_es/branches", new { id = "b1", reason = "had the first payment not come", edits = new[] { new { op = "drop", stream = "fine/whatif", version = 2 } }, minutes = 5 });
         Assert.Equal((HttpStatusCode.Created, "/_es/branches/b1"), (made.StatusCode, made.Headers.Location?.ToString()));
+        Assert.Equal(HttpStatusCode.Conflict, (await _host.PostAsync("/_es/branches", new { id = "b1", reason = "had the first payment not come" })).StatusCode);
         Assert.Equal(("50.00", "10.00", 2), PastFines.Shown(await _host.AskAsync("/fines/whatif?branch=b1")));
         var paid = await _host.PostAsync("/fines/whatif/payments?branch=b1", new { amount = "7.00", occurredAt = "2010-01-01T00:00:00Z" }, ("Idempotency-Key", "branch-payment"));
         Assert.Equal(HttpStatusCode.OK, paid.StatusCode);
@@ -43,6 +44,26 @@ public sealed class FineBranchTests(FineBranches branches) : IClassFixture<FineB
         Assert.Equal(HttpStatusCode.NoContent, (await _host.Http.DeleteAsync("/_es/branches/b1?reason=it+was+seen")).StatusCode);
         await Eventually.Async("the activation whose append was refused has ended, and its branch is missed", async () => await _host.RefusedAsync("/fines/whatif?branch=b1") == (HttpStatusCode.NotFound, "no-such-branch"));
         Assert.Equal(["milder-penalty", "paid-in-time"], (await _host.AskAsync("/_es/what-ifs")).GetProperty("functions").EnumerateArray().Select(f => f.GetProperty("name").GetString()));
+    }
+
+    [Fact]
+    public async Task a_branch_is_made_once_for_each_Idempotency_Key_whatever_is_sent_again()
+    {
+        await _host.LiveAsync("keyed", payments: 1);
+        object request = new { reason = "what if it is sent again", edits = new[] { new { op = "drop", stream = "fine/keyed", version = 2 } }, minutes = 5 };
+        var first = await MadeAsync(request, "a-key");
+        Assert.Equal(first, await MadeAsync(request, "a-key"));
+        Assert.NotEqual(first, await MadeAsync(request, "another-key"));
+        var other = await _host.PostAsync("/_es/branches", new { reason = "what if it is sent again", minutes = 5 }, ("Idempotency-Key", "a-key"));
+        Assert.Equal(HttpStatusCode.Conflict, other.StatusCode);
+        Assert.Equal(2, (await _host.AskAsync("/_es/branches")).EnumerateArray().Count(b => b.GetProperty("reason").GetString() == "what if it is sent again"));
+
+        async Task<string?> MadeAsync(object body, string key)
+        {
+            var answer = await _host.PostAsync("/_es/branches", body, ("Idempotency-Key", key));
+            Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+            return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("id").GetString();
+        }
     }
 
     [Theory]

@@ -77,7 +77,7 @@ public sealed class PostgresViewTableConformance(PostgresFixture postgres) : Vie
             () => reader.ReadAsync("a", Slice.Whole, CancellationToken.None),
             () => reader.QueryAsync(new RowQueryPlan<Keywords>(new RowQuery()), CancellationToken.None),
             () => store.ReadCheckpointsAsync(CancellationToken.None),
-            () => store.Editions<Keywords>().SwitchAsync(CancellationToken.None),
+            () => store.Editions<Keywords>().SwitchAsync(2, CancellationToken.None),
         ];
         foreach (var read in reads)
         {

@@ -20,7 +20,7 @@ public sealed class RebuildTests(PostgresFixture postgres)
     [Fact]
     public async Task a_damaged_view_is_rebuilt_under_load_on_two_silos_and_no_reader_sees_a_row_go_back()
     {
-        var database = await postgres.CreateDatabaseAsync();
+        var database = await postgres.CreateLogAsync();
         await using var first = await TestNode.StartPostgresAsync(database, views: Counted);
         await using var second = await TestNode.StartPostgresAsync(database, beside: first, views: Counted);
         var (control, rebuild) = (first.Services.GetRequiredService<ProjectionControl>(), second.Services.GetRequiredService<RebuildControl>());
@@ -77,7 +77,7 @@ public sealed class RebuildTests(PostgresFixture postgres)
     [Fact]
     public async Task a_rebuild_goes_on_where_its_silo_has_left()
     {
-        var database = await postgres.CreateDatabaseAsync();
+        var database = await postgres.CreateLogAsync();
         await using var first = await TestNode.StartPostgresAsync(database, views: Counted);
         await AddAsync(first, 2);
         await ShowsAsync(database, 2 * Counters);
@@ -115,7 +115,7 @@ public sealed class RebuildTests(PostgresFixture postgres)
     [Fact]
     public async Task the_plain_name_goes_over_to_a_newer_version_when_the_last_silo_of_the_older_one_has_left()
     {
-        var database = await postgres.CreateDatabaseAsync();
+        var database = await postgres.CreateLogAsync();
         var old = await TestNode.StartPostgresAsync(database, views: Counted);
         await AddAsync(old, 2);
         await ShowsAsync(database, 2 * Counters);

@@ -88,7 +88,7 @@ public sealed class DeadlineClusterTests(PostgresFixture postgres)
     [Fact]
     public async Task two_clusters_that_both_watch_it_add_one_penalty()
     {
-        var database = await postgres.CreateDatabaseAsync();
+        var database = await postgres.CreateLogAsync();
         await using var one = await StartAsync(database: database);
         await using var two = await StartAsync(database: database);
         for (var i = 0; i < 20; i++)

@@ -63,7 +63,7 @@ public sealed class ReactionClusterTests(PostgresFixture postgres)
     [Fact]
     public async Task two_clusters_that_both_run_it_have_one_effect()
     {
-        var database = await postgres.CreateDatabaseAsync();
+        var database = await postgres.CreateLogAsync();
         await using var one = await TestNode.StartPostgresAsync(database, views: Both);
         await using var two = await TestNode.StartPostgresAsync(database, views: Both);
         await FollowsAsync(one, Sum);

@@ -30,11 +30,11 @@ internal sealed class ExistingPostgres : PostgresServer
         }
     }
 
-    public override async Task<string> CreateDatabaseAsync(string? name = null)
+    public override async Task<string> CreateDatabaseAsync(string? name = null, string template = EmptyTemplate)
     {
         name ??= "t_" + RandomName();
         _databases.Add(name);
-        return await base.CreateDatabaseAsync(name).ConfigureAwait(false);
+        return await base.CreateDatabaseAsync(name, template).ConfigureAwait(false);
     }
 
     public override Task KillAsync() => throw new InvalidOperationException(NotOurs);

@@ -13,6 +13,8 @@ public abstract class PostgresServer : IAsyncDisposable
     /// <summary>The environment variable that names a server to use instead of a private one. Its login must be allowed to create databases and roles.</summary>
     public const string ConnectionStringVariable = "EVENTSOURCED_TEST_POSTGRES";
 
+    private protected const string EmptyTemplate = "template0";
+
     private const string NoServer =
         "No PostgreSQL for the tests: set " + ConnectionStringVariable
         + " to a connection string whose login may create databases and roles, or install PostgreSQL 15 or newer (initdb and postgres), or start Docker.";
@@ -52,12 +54,13 @@ public abstract class PostgresServer : IAsyncDisposable
         return await ContainerPostgres.TryStartAsync(settings).ConfigureAwait(false) ?? throw new InvalidOperationException(NoServer);
     }
 
-    /// <summary>Makes an empty database (UTF8, locale C) and returns an administrator's connection string to it.</summary>
+    /// <summary>Makes a database (UTF8, locale C) and returns an administrator's connection string to it.</summary>
     /// <param name="name">Its name; without one, a fresh name that no other test has.</param>
-    public virtual async Task<string> CreateDatabaseAsync(string? name = null)
+    /// <param name="template">The database that it is a copy of; nobody is connected to that. Left out: it is empty.</param>
+    public virtual async Task<string> CreateDatabaseAsync(string? name = null, string template = EmptyTemplate)
     {
         name ??= "t_" + RandomName();
-        await ExecuteAsync($"create database {Quoted(name)} template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'").ConfigureAwait(false);
+        await ExecuteAsync($"create database {Quoted(name)} template {Quoted(template)} encoding 'UTF8' lc_collate 'C' lc_ctype 'C'").ConfigureAwait(false);
         return new NpgsqlConnectionStringBuilder(AdminConnectionString) { Database = name }.ConnectionString;
     }
 

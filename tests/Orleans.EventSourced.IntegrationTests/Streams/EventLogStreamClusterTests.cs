@@ -23,8 +23,7 @@ public sealed class EventLogStreamClusterTests(PostgresFixture postgres)
     [Fact]
     public async Task while_one_of_two_silos_is_killed_every_slice_stays_whole_and_in_order()
     {
-        var options = new PostgresOptions { ConnectionString = await postgres.CreateDatabaseAsync() };
-        await PostgresSchema.MigrateAsync(options, TestContext.Current.CancellationToken);
+        var options = new PostgresOptions { ConnectionString = await postgres.CreateLogAsync() };
         await using var cluster = await StartAsync(options);
         await cluster.Client.GetGrain<IReaderGrain>("reader").SubscribeAsync(EventLogStreams.TokenFrom(LogPosition.Start));
         await DepositUntilAsync(cluster, 400);

@@ -27,8 +27,7 @@ public sealed class ViewStreamClusterTests(PostgresFixture postgres)
     [Fact]
     public async Task when_the_silo_that_reads_the_view_is_killed_followers_on_both_silos_have_the_view_in_the_end()
     {
-        var options = new PostgresOptions { ConnectionString = await postgres.CreateDatabaseAsync() };
-        await PostgresSchema.MigrateAsync(options, TestContext.Current.CancellationToken);
+        var options = new PostgresOptions { ConnectionString = await postgres.CreateLogAsync() };
         await using var cluster = await StartAsync(options);
         await Task.WhenAll(Followers[1..].Select(f => cluster.Client.GetGrain<IFollowerGrain>(f).FollowAsync(null)));
         await AddUntilAsync(cluster, 100);

@@ -33,7 +33,7 @@ public sealed class TraceViewTests(PostgresFixture postgres) : IDisposable
     {
         await using var node = store == "sqlite"
             ? await TestNode.StartAsync(services => services.AddSqliteEventLog(o => o.Path = _folder.Database), views: Views)
-            : await TestNode.StartPostgresAsync(await postgres.CreateDatabaseAsync(), views: Views);
+            : await TestNode.StartPostgresAsync(await postgres.CreateLogAsync(), views: Views);
         var (control, rebuild, traces) = (node.Services.GetRequiredService<ProjectionControl>(), node.Services.GetRequiredService<RebuildControl>(), node.Services.GetRequiredService<Traces>());
         await AddAsync(node, "c1", "before");
         var strange = await StrangeAsync(node);
