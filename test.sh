@@ -90,14 +90,17 @@ run_tests() {
   shift
   step "$name"
   # Interrupted, a program still says which tests it had done, and which ones were under way.
-  timeout --signal=INT --kill-after=30s "$time_limit" "$program" -noLogo -noColor -longRunning 60 -result-xml "$file" "$@" </dev/null || exit_code=$?
+  timeout --foreground --signal=INT --kill-after=30s "$time_limit" "$program" -noLogo -noColor -longRunning 60 -result-xml "$file" "$@" </dev/null || exit_code=$?
   if [[ -s $file ]]; then
     passed=$((passed + $(count passed "$file")))
     skipped=$((skipped + $(count skipped "$file")))
     bad=$(($(count failed "$file") + $(count errors "$file")))
   fi
-  if ((exit_code != 0 && bad == 0)); then
-    echo "test.sh: $name ended with exit code $exit_code and no failed test (124 = over the limit of $time_limit)" >&2
+  if ((exit_code == 124 || exit_code == 137)); then
+    echo "test.sh: $name was over the limit of $time_limit" >&2
+    bad=$((bad + 1))
+  elif ((exit_code != 0 && bad == 0)); then
+    echo "test.sh: $name ended with exit code $exit_code and no failed test" >&2
     bad=1
   fi
   failed=$((failed + bad))

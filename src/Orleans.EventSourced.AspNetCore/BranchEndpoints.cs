@@ -38,7 +38,7 @@ internal static class BranchEndpoints
     {
         var life = body.Minutes is { } minutes ? minutes is >= 0.01 and <= 1_000_000 ? TimeSpan.FromMinutes(minutes) : throw new BadCommandException("minutes", "It is 0.01 to 1,000,000.") : (TimeSpan?)null;
         var request = new BranchRequest(body.Base, RequestsOf(body.Edits ?? []), body.Rules ?? [], body.Reason, ApiAccess.ActorOf(http), life);
-        using var command = CommandContext.Begin(CommandHeaders.ContextOf(http, []));
+        using var command = CommandContext.Begin(CommandHeaders.ContextOf(http));
         var made = await branches.CreateAsync(body.Id, request);
         return Results.Created($"{http.Request.PathBase}{http.Request.Path}/{made.Id}", BranchAnswer.Of(made));
     }
@@ -53,7 +53,7 @@ internal static class BranchEndpoints
             throw new BadCommandException("reason", $"Why the branch is dropped is needed, in 1 to {SkippedEvent.MaxText} characters: ?reason=...");
         }
 
-        using var command = CommandContext.Begin(CommandHeaders.ContextOf(http, []));
+        using var command = CommandContext.Begin(CommandHeaders.ContextOf(http));
         return await branches.DropAsync(id, reason, ApiAccess.ActorOf(http)) ? Results.NoContent() : NoSuchBranch(id);
     }
 

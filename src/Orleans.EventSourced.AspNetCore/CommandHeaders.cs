@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.EventSourced.Commands;
@@ -8,18 +6,16 @@ using Orleans.EventSourced.Core.Events;
 namespace Orleans.EventSourced.AspNetCore;
 
 /// <summary>
-/// What the headers of a request say of its command: <c>Idempotency-Key</c> names it, <c>If-Match</c> the version expected, <c>X-Correlation-Id</c> the workflow, <c>X-Reason</c> why. The actor is the
-/// authenticated principal, whatever a header says.
+/// What the headers of a request say of its command: <c>Idempotency-Key</c> names it, <c>X-Correlation-Id</c> the workflow, <c>X-Reason</c> why. The actor is the authenticated principal,
+/// whatever a header says.
 /// </summary>
 internal static class CommandHeaders
 {
     private const int MaxLength = 256;
 
-    /// <summary>What goes with the grain call.</summary>
-    /// <param name="http">The request.</param>
-    /// <param name="body">Its body, which tells a key that is used again for another request; empty: what is called does.</param>
+    /// <summary>The context of a grain call, without what only commands on entities have.</summary>
     /// <exception cref="BadCommandException">A header is not what it must be.</exception>
-    public static CommandContext ContextOf(HttpContext http, ReadOnlySpan<byte> body)
+    public static CommandContext ContextOf(HttpContext http)
     {
         var key = Header(http, "Idempotency-Key");
         var time = http.RequestServices.GetService<TimeProvider>() ?? TimeProvider.System;
@@ -30,30 +26,7 @@ internal static class CommandHeaders
             Reason = Header(http, "X-Reason"),
             Actor = ApiAccess.ActorOf(http),
             Origin = "http",
-            RequestHash = key is null || body.IsEmpty ? null : Hash(http.Request, body),
-            ExpectedVersion = IfMatch(http),
         };
-    }
-
-    private static string Hash(HttpRequest request, ReadOnlySpan<byte> body)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{request.Method} {request.PathBase}{request.Path}\n"));
-        hash.AppendData(body);
-        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
-    }
-
-    private static int? IfMatch(HttpContext http)
-    {
-        var text = http.Request.Headers.IfMatch.ToString();
-        if (text.Length == 0 || text == "*")
-        {
-            return null;
-        }
-
-        return text.Length > 2 && text[0] == '"' && text[^1] == '"' && int.TryParse(text.AsSpan(1, text.Length - 2), System.Globalization.NumberStyles.None, null, out var version)
-            ? version
-            : throw new BadCommandException("If-Match", "It is a version in quotation marks, as the ETag of an answer gives it: \"3\".");
     }
 
     private static string? Header(HttpContext http, string name)

@@ -1,5 +1,7 @@
 using System.Net.Mime;
 using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -41,7 +43,7 @@ public sealed record CommandRequest<TBody>(TBody Body, CommandContext Context) :
             throw new BadCommandException(e.Path is null or "$" ? "body" : e.Path.TrimStart('$', '.'), $"Not the JSON expected here (line {e.LineNumber + 1}, byte {e.BytePositionInLine}): {e.Message}", e);
         }
 
-        return new CommandRequest<TBody>(body ?? throw new BadCommandException("body", "A JSON object is needed."), CommandHeaders.ContextOf(context, bytes));
+        return new CommandRequest<TBody>(body ?? throw new BadCommandException("body", "A JSON object is needed."), ContextOf(context, bytes));
     }
 
     /// <inheritdoc/>
@@ -49,6 +51,34 @@ public sealed record CommandRequest<TBody>(TBody Body, CommandContext Context) :
     {
         ArgumentNullException.ThrowIfNull(builder);
         builder.Metadata.Add(new AcceptsMetadata([MediaTypeNames.Application.Json], typeof(TBody)));
+    }
+
+    /// <summary>One key used for two requests is told by their bodies.</summary>
+    private static CommandContext ContextOf(HttpContext http, byte[] body)
+    {
+        var context = CommandHeaders.ContextOf(http);
+        return context with { RequestHash = context.IsNamed ? Hash(http.Request, body) : null, ExpectedVersion = IfMatch(http) };
+    }
+
+    private static string Hash(HttpRequest request, byte[] body)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes($"{request.Method} {request.PathBase}{request.Path}\n"));
+        hash.AppendData(body);
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
+    }
+
+    private static int? IfMatch(HttpContext http)
+    {
+        var text = http.Request.Headers.IfMatch.ToString();
+        if (text.Length == 0 || text == "*")
+        {
+            return null;
+        }
+
+        return text.Length > 2 && text[0] == '"' && text[^1] == '"' && int.TryParse(text.AsSpan(1, text.Length - 2), System.Globalization.NumberStyles.None, null, out var version)
+            ? version
+            : throw new BadCommandException("If-Match", "It is a version in quotation marks, as the ETag of an answer gives it: \"3\".");
     }
 
     private static async Task<byte[]> ReadBodyAsync(HttpRequest request)

@@ -35,7 +35,7 @@ public sealed class Branches
         var (made, fault) = await _operations.PerformAsync<(BranchInfo? Info, Exception? Fault)>(
             new Operation(OperationActions.BranchCreate, TargetOf(name), request.Reason, request.Actor, null, new { request.Base, Edits = request.Edits.Count, Digest = DigestOf(request), request.Rules, request.Life }),
             async earlier => earlier is not null && await FindAsync(Get(name)) is { } found && IsOf(found, request) ? new((found, null), Shown(found)) : await MakeAsync(name, request),
-            async _ => (await Get(name).DescribeAsync(), null));
+            async _ => await Get(name).DescribeAsync() is var known && IsOf(known, request) ? (known, null) : throw Replaced(name));
         if (fault is not null)
         {
             ExceptionDispatchInfo.Throw(fault);
@@ -50,7 +50,7 @@ public sealed class Branches
     /// <param name="actor">Who says so; null: not known.</param>
     /// <exception cref="ArgumentException">The reason is empty or too long.</exception>
     /// <exception cref="HistoryException">The text can be no branch's name.</exception>
-    /// <exception cref="LogException">The log could not answer, and nothing was dropped; with <see cref="LogOutcomeUnknownException"/> it was, and only whether that is recorded is not known.</exception>
+    /// <exception cref="LogException">The log could not answer, and nothing was dropped; with <see cref="LogOutcomeUnknownException"/> it was or may have been: look.</exception>
     public async Task<bool> DropAsync(string id, string reason, string? actor)
     {
         OperationsLog.Check(reason, actor);
@@ -105,9 +105,11 @@ public sealed class Branches
         }
     }
 
-    /// <summary>Whether a branch is what was asked for. Its base may be the head of that moment.</summary>
+    /// <summary>Whether a branch is what was asked for. Its base may be the head of that moment, and edits may have been added.</summary>
     private static bool IsOf(BranchInfo found, BranchRequest request) =>
-        found.Reason == request.Reason && found.Actor == request.Actor && found.Edits.SequenceEqual(request.Edits) && found.Rules.SequenceEqual(request.Rules, StringComparer.Ordinal);
+        found.Reason == request.Reason && found.Actor == request.Actor && found.Edits.Take(request.Edits.Count).SequenceEqual(request.Edits) && found.Rules.SequenceEqual(request.Rules, StringComparer.Ordinal);
+
+    private static HistoryException Replaced(string name) => new(HistoryFault.NoSuchBranch, $"The branch '{name}' that this command made is gone, and another one has its name.");
 
     /// <summary>Tells requests apart by what their edits are, which would be too long for the record.</summary>
     private static string DigestOf(BranchRequest request) => Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(request.Edits)).AsSpan(0, 16));

@@ -99,7 +99,7 @@ internal sealed class OperationsGrain(JsonEventCodec codec) : EventSourcedGrain<
     private OperationRecord? Known(RecordedEvent recorded) => codec.Decode(recorded) switch
     {
         OperationPerformed performed => OperationRecord.Of(recorded, performed),
-        OperationRequested requested when State.Open.ContainsKey(requested.Operation) => OperationRecord.Of(recorded, requested),
+        OperationRequested requested when State.Open.GetValueOrDefault(requested.Operation) == recorded.Version.Value => OperationRecord.Of(recorded, requested),
         _ => null,
     };
 

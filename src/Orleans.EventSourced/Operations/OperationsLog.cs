@@ -59,12 +59,12 @@ public sealed partial class OperationsLog
 
     /// <summary>
     /// Does something, between a record that it is about to be done and one of what came of it. Without the first nothing is done. A caller's command (<see cref="CommandContext"/>) that took effect before does not take it again; two actions of one command
-    /// are two operations.
+    /// are two operations. Tries of one command take turns (<see cref="OperationTurn"/>): what a later one finds open was left by one that crashed, or lost its log.
     /// </summary>
     /// <param name="operation">What is about to be done.</param>
     /// <param name="effect">Does it. It gets an earlier try under the same command of which is not known what came, or null; then it finds out first whether that one took effect.</param>
     /// <param name="answerAgain">The answer to a command of which is recorded that it took effect.</param>
-    /// <exception cref="LogOutcomeUnknownException">It took effect, or may have, and that is not recorded; send the same command again, or look.</exception>
+    /// <exception cref="LogOutcomeUnknownException">It took effect, or may have, and that is not recorded, or another try of the command is at it still; send the same command again, or look.</exception>
     /// <exception cref="LogException">That it is about to be done could not be recorded, and nothing was done.</exception>
     internal async Task<T> PerformAsync<T>(Operation operation, Func<OperationRecord?, Task<Effect<T>>> effect, Func<OperationRecord, Task<T>> answerAgain)
     {
@@ -79,29 +79,24 @@ public sealed partial class OperationsLog
         }
 
         var (caller, asked, reason) = (CommandContext.Current, Text(operation.Asked)!, StorableText.Of(operation.Reason, SkippedEvent.MaxText));
-        var id = caller is null ? CommandId.New(_time) : new CommandId(caller.Command).Nested($"operation\n{operation.Action}\n{operation.Target}\n{asked}\n{operation.Reason}", 0);
+        var actor = operation.Actor is null ? caller?.Actor : StorableText.Of(operation.Actor, SkippedEvent.MaxText);
+        var id = caller is null ? CommandId.New(_time) : new CommandId(caller.Command).Nested($"operation\n{operation.Action}\n{operation.Target}\n{asked}\n{operation.Reason}\n{actor}", 0);
         var context = (caller ?? new CommandContext(id.Value) { Correlation = id.Value.ToString("D") }) with
         {
             Correlation = caller?.Correlation ?? (caller?.Command ?? id.Value).ToString("D"),
-            Actor = operation.Actor is null ? caller?.Actor : StorableText.Of(operation.Actor, SkippedEvent.MaxText),
+            Actor = actor,
             Reason = reason,
             RequestHash = null,
             ExpectedVersion = null,
         };
         var performed = context with { Command = id.Nested("performed", 0).Value, IsNamed = true };
+        await using var turn = caller is { IsNamed: true } ? await OperationTurn.TakeAsync(_grains, id, _time, _logger) : null;
         if (caller is { IsNamed: true } && await InAsync(performed, g => g.FindAsync()) is { } known)
         {
             return await answerAgain(known);
         }
 
         var earlier = await InAsync(New(context), g => g.RequestAsync(new OperationCommand.Request(id.Value, operation.Action, operation.Target, reason, Text(operation.Before), asked)));
-        if (earlier is null && caller is { IsNamed: true } && await InAsync(performed, g => g.FindAsync()) is { } meanwhile)
-        {
-            // The first try was recorded between the two questions.
-            await DeclineAsync("It was done already, by the same command.");
-            return await answerAgain(meanwhile);
-        }
-
         Effect<T> came;
         try
         {

@@ -1,4 +1,3 @@
-using Orleans.EventSourced.Commands;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Operations;
@@ -228,28 +227,18 @@ public sealed class RebuildControl
             new Operation(action, OperationsLog.ViewTarget(view), reason, actor, asked, new { view.Version }),
             async earlier =>
             {
-                // An earlier try may have been at work until now.
-                var (before, now) = earlier is null ? (asked, asked) : (OperationsLog.Read<Tables>(earlier.Before!), await TablesAsync(registered, cancellationToken));
-                Effect<T>? nothing = null;
+                // Other tries may have been at work since it was asked.
+                var (before, now) = (earlier is null ? asked : OperationsLog.Read<Tables>(earlier.Before!), await TablesAsync(registered, cancellationToken));
                 if (before == now)
                 {
                     var answer = await change(registered, now);
-                    if (after(now, answer) is { } tables)
-                    {
-                        return new Effect<T>(answer, tables);
-                    }
-
-                    // Another try of a command may have been at work meanwhile, and have left nothing to do.
-                    nothing = new Effect<T>(answer, null, $"Nothing was changed: {answer}");
-                    if (CommandContext.Current is not { IsNamed: true } || (now = await TablesAsync(registered, cancellationToken)) == before)
-                    {
-                        return nothing;
-                    }
+                    var tables = after(now, answer);
+                    return new Effect<T>(answer, tables, tables is null ? $"Nothing was changed: {answer}" : null);
                 }
 
                 var made = await answerOf(registered, now);
-                return after(before, made) == now ? new Effect<T>(made, now)
-                    : earlier is null ? nothing!
+                return after(before, made) == now
+                    ? new Effect<T>(made, now)
                     : throw new LogOutcomeUnknownException($"{action} of {view} was asked for before, and its tables were changed otherwise since: list them and see, and ask for what is still wanted by another command.");
             },
             performed => answerOf(registered, OperationsLog.Read<Tables>(performed.After!)));

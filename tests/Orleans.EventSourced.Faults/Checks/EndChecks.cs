@@ -249,11 +249,11 @@ internal sealed class EndChecks(FaultCluster cluster, RunHistory history, IReadO
         var left = HealsWithin - (since is { } began ? TimeProvider.System.GetElapsedTime(began) : TimeSpan.Zero);
         try
         {
-            await Eventually.Async(what, holds, seen ?? (() => ""), (int)left.TotalSeconds, LookInterval);
+            await Eventually.Async(what, holds, seen ?? (() => ""), Math.Max(0, (int)left.TotalSeconds), LookInterval);
         }
         catch (TimeoutException e)
         {
-            _violations.Add($"{invariant}: {e.Message}");
+            _violations.Add($"{invariant}: {HealsWithin.TotalSeconds} s after the faults: {e.Message}");
         }
     }
 

@@ -103,6 +103,12 @@ public sealed class UnrecordedOperationsTests(PostgresFixture postgres) : IAsync
         Assert.All(record, o => Assert.Equal(OperationOutcome.Performed, o.Outcome));
         Assert.Equal(5, record.Count(o => o.Action == OperationActions.RebuildSwitch));
 
+        var branches = await Task.WhenAll(CreateAsync("b1"), CreateAsync("b1"), CreateAsync("b1"));
+        Assert.All(branches, branch => Assert.Equal("b1", branch.Id));
+        Assert.DoesNotContain(false, await Task.WhenAll(DropAsync("b1"), DropAsync("b1"), DropAsync("b1")));
+        Assert.Equal([OperationActions.BranchDrop, OperationActions.BranchCreate], (await Operations.ListAsync("branch:b1")).Operations.Select(o => o.Action));
+        await Assert.ThrowsAsync<Core.History.HistoryException>(() => CreateAsync("b1"));
+
         async Task<SwitchOutcome> SwitchAsync(CommandContext command)
         {
             using (CommandContext.Begin(command))

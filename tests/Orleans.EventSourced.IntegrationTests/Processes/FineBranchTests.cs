@@ -56,7 +56,15 @@ public sealed class FineBranchTests(FineBranches branches) : IClassFixture<FineB
         Assert.NotEqual(first, await MadeAsync(request, "another-key"));
         var other = await _host.PostAsync("/_es/branches", new { reason = "what if it is sent again", minutes = 5 }, ("Idempotency-Key", "a-key"));
         Assert.Equal(HttpStatusCode.Conflict, other.StatusCode);
-        Assert.Equal(2, (await _host.AskAsync("/_es/branches")).EnumerateArray().Count(b => b.GetProperty("reason").GetString() == "what if it is sent again"));
+        var ids = (await _host.AskAsync("/_es/branches")).EnumerateArray().Where(b => b.GetProperty("reason").GetString() == "what if it is sent again").Select(b => b.GetProperty("id").GetString()).ToList();
+        Assert.Equal(2, ids.Count);
+
+        // Dropped, it is gone; the command that dropped it says so again, and another one finds none.
+        foreach (var (id, key, status) in ids.SelectMany(i => new[] { (i, "drop-" + i, HttpStatusCode.NoContent), (i, "drop-" + i, HttpStatusCode.NoContent), (i, "other-" + i, HttpStatusCode.NotFound) }))
+        {
+            using var drop = new HttpRequestMessage(HttpMethod.Delete, $"/_es/branches/{id}?reason=it+was+seen") { Headers = { { "Idempotency-Key", key } } };
+            Assert.Equal(status, (await _host.Http.SendAsync(drop)).StatusCode);
+        }
 
         async Task<string?> MadeAsync(object body, string key)
         {

@@ -105,7 +105,7 @@ public sealed class ImportTests(PostgresFixture postgres) : IDisposable
 
         var again = await FiguresAsync(_folder, eventlog);
         AssertSame(right, again);
-        Assert.True(again.GetProperty("alreadyThere").GetInt64() > 0, "nothing had been imported before the kill");
+        Assert.InRange(again.GetProperty("alreadyThere").GetInt64(), 1, right.GetProperty("events").GetInt64() - 1);
 
         // A further run meets no views any more, and folds them again in slices.
         await DropViewsAsync(eventlog);
