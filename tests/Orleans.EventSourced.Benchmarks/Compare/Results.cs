@@ -1,0 +1,31 @@
+using Orleans.EventSourced.Benchmarks.Measures;
+
+namespace Orleans.EventSourced.Benchmarks.Compare;
+
+/// <summary>What a case came to.</summary>
+/// <param name="Case">The case.</param>
+/// <param name="Entrants">The rounds of each, in the order in which they ran.</param>
+/// <param name="Absent">Why there are none; null: there are.</param>
+/// <param name="Failed">Whether that is because it threw.</param>
+internal sealed record CaseResult(ICase Case, IReadOnlyList<(string Name, IReadOnlyList<Round> Rounds)> Entrants, string? Absent = null, bool Failed = false)
+{
+    /// <summary>The quantities that any of them has, in the order of the columns.</summary>
+    public IEnumerable<Quantity> Quantities => Entrants.SelectMany(e => e.Rounds).SelectMany(r => r.Figures.Keys).Distinct().Order();
+
+    /// <summary>One quantity of one entrant over its rounds; null: it was not measured.</summary>
+    public Spread? Find(string entrant, Quantity quantity)
+    {
+        var figures = Entrants.Where(e => e.Name == entrant).SelectMany(e => e.Rounds).Where(r => r.Figures.ContainsKey(quantity)).Select(r => r[quantity]).ToList();
+        return figures.Count == 0 ? null : Spread.Of(figures);
+    }
+}
+
+/// <summary>All cases of a run.</summary>
+internal sealed record Results(IReadOnlyList<CaseResult> Cases)
+{
+    /// <summary>The median at one place; null: it was not measured.</summary>
+    public double? Median(Cell cell) => Cases.FirstOrDefault(c => c.Case.Name == cell.Case)?.Find(cell.Entrant, cell.Quantity)?.Median;
+}
+
+/// <summary>A place in the results.</summary>
+internal readonly record struct Cell(string Case, string Entrant, Quantity Quantity);
