@@ -51,20 +51,16 @@ internal sealed class Peer : IAsyncDisposable
         return round;
     }
 
-    public async Task<Round> FillAsync(ColdStreams streams)
+    public Task FillAsync(ColdStreams streams) => Parallel.ForAsync(0, streams.Streams, async (n, _) =>
     {
-        await Parallel.ForAsync(0, streams.Streams, async (n, _) =>
+        var entity = Wake(streams.KeyOf(n));
+        for (var filled = 0; filled < streams.Events; filled += EventsOfAFill)
         {
-            var entity = Wake(streams.KeyOf(n));
-            for (var filled = 0; filled < streams.Events; filled += EventsOfAFill)
-            {
-                await entity.Ask<Acknowledged>(new Tick(AppendLoad.Note, Math.Min(EventsOfAFill, streams.Events - filled)), Patience);
-            }
+            await entity.Ask<Acknowledged>(new Tick(AppendLoad.Note, Math.Min(EventsOfAFill, streams.Events - filled)), Patience);
+        }
 
-            await SleepAsync([entity]);
-        });
-        return Round.Of();
-    }
+        await SleepAsync([entity]);
+    });
 
     public async Task<Round> ActivateAsync(ColdStreams streams)
     {

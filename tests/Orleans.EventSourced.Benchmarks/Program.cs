@@ -3,6 +3,7 @@ using Orleans.EventSourced.Benchmarks;
 using Orleans.EventSourced.Benchmarks.Cases;
 using Orleans.EventSourced.Benchmarks.Compare;
 using Orleans.EventSourced.Benchmarks.Micro;
+using Orleans.EventSourced.Benchmarks.Peers;
 
 var store = new Option<string>("--store") { Description = "postgres or sqlite.", DefaultValueFactory = _ => Place.Postgres };
 store.AcceptOnlyFromAmong(Place.Postgres, Place.Sqlite);
@@ -34,7 +35,11 @@ catchUpRound.SetAction((r, cancel) => CatchUpRound.RunAsync(PlaceOf(r), r.GetVal
 var importRound = new Command(ImportRound.Verb, "One import into a log that is empty.") { store, place, log, fines };
 importRound.Hidden = true;
 importRound.SetAction((r, cancel) => ImportRound.RunAsync(PlaceOf(r), r.GetValue(log)!, r.GetValue(fines), cancel));
-return await new RootCommand("Benchmarks. Each starts its own server and prints medians, spread and ratios.") { CompareVerb.Create(store, quick), append, catchUp, catchUpRound, importRound, lag, history, micro }.Parse(args).InvokeAsync();
+var name = new Option<string>("--name") { Description = "The contender.", Required = true };
+var peer = new Command(PeerProcess.Verb, "One of Orleans' own providers, driven by lines on the standard input.") { name };
+peer.Hidden = true;
+peer.SetAction((r, _) => OrleansStorage.ServeAsync(r.GetValue(name)!));
+return await new RootCommand("Benchmarks. Each starts its own server and prints medians, spread and ratios.") { CompareVerb.Create(store, quick), append, catchUp, catchUpRound, importRound, lag, history, micro, peer }.Parse(args).InvokeAsync();
 
 Scale ScaleOf(ParseResult r) => r.GetValue(quick) ? Scale.Quick : Scale.Full;
 

@@ -17,9 +17,8 @@ internal static class Contenders
     public static async Task<IContender> StartAsync(string name, Ground ground, CancellationToken cancellationToken) => name switch
     {
         Ours => await Peers.Ours.StartAsync(await ground.PlaceAsync(cancellationToken)),
-        StateStorage => await OrleansStorage.StartAsync<IStateStorageGrain>(await ground.MigratedAsync(cancellationToken)),
-        LogStorage => await OrleansStorage.StartAsync<ILogStorageGrain>(await ground.MigratedAsync(cancellationToken)),
-        Akka => await AkkaProcess.StartAsync(await ground.Server.CreateDatabaseAsync(), cancellationToken),
+        StateStorage or LogStorage => await PeerProcess.StartOrleansAsync(name, await ground.MigratedAsync(cancellationToken), cancellationToken),
+        Akka => await PeerProcess.StartAkkaAsync(new Place(Place.Postgres, await ground.Server.CreateDatabaseAsync()), cancellationToken),
         Insert1 => await RawInsert.StartAsync(await ground.MigratedAsync(cancellationToken), connections: 1, cancellationToken),
         Insert32 => await RawInsert.StartAsync(await ground.MigratedAsync(cancellationToken), connections: 32, cancellationToken),
         Copy => await RawCopy.StartAsync(await ground.MigratedAsync(cancellationToken), cancellationToken),

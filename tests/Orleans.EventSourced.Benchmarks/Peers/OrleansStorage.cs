@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Orleans.EventSourced.Benchmarks.Compare;
 using Orleans.EventSourced.Benchmarks.Measures;
 using Orleans.EventSourcing;
@@ -11,44 +10,35 @@ namespace Orleans.EventSourced.Benchmarks.Peers;
 /// Orleans' own log-consistency providers on its AdoNet storage in PostgreSQL, as they come: StateStorage keeps the newest state alone, LogStorage all events of an entity in one row that is written anew
 /// each time.
 /// </summary>
-internal sealed class OrleansStorage : IContender, IColdContender
+internal static class OrleansStorage
 {
     public const string Rows = "bench-rows";
     public const string Newest = "StateStorage";
     public const string Whole = "LogStorage";
-    private readonly IHost _silo;
-    private readonly Place _place;
-    private readonly Func<AppendLoad, Task<Round>> _append;
-    private readonly IColdContender _cold;
 
-    private OrleansStorage(IHost silo, Place place, Func<AppendLoad, Task<Round>> append, IColdContender cold) => (_silo, _place, _append, _cold) = (silo, place, append, cold);
+    /// <summary>What the process of one of them does, on the database that its environment names, until its input ends.</summary>
+    /// <exception cref="ArgumentException">The name is neither's.</exception>
+    public static Task<int> ServeAsync(string contender) => contender switch
+    {
+        Contenders.StateStorage => ServeAsync<IStateStorageGrain>(),
+        Contenders.LogStorage => ServeAsync<ILogStorageGrain>(),
+        _ => throw new ArgumentException($"'{contender}' is none of Orleans' own.", nameof(contender)),
+    };
 
-    /// <typeparam name="TGrain">Which of the two.</typeparam>
-    public static async Task<OrleansStorage> StartAsync<TGrain>(Place place)
+    private static async Task<int> ServeAsync<TGrain>()
         where TGrain : IEntity
     {
-        var silo = await LoopbackSilo.StartAsync(s =>
+        var place = new Place(Place.Postgres, Environment.GetEnvironmentVariable(PeerProcess.Connection) ?? throw new InvalidOperationException($"{PeerProcess.Connection} names the database; this is started by the comparison."));
+        using var silo = await LoopbackSilo.StartAsync(s =>
         {
             s.AddAdoNetGrainStorage(Rows, o => (o.Invariant, o.ConnectionString) = ("Npgsql", place.ForOrleans));
             s.AddStateStorageBasedLogConsistencyProvider(Newest);
             s.AddLogStorageBasedLogConsistencyProvider(Whole);
         });
         var entities = new Entities<TGrain>(silo.Services.GetRequiredService<IGrainFactory>());
-        return new OrleansStorage(silo, place, entities.AppendAsync, entities);
-    }
-
-    public Task<Round> AppendAsync(AppendLoad load, CancellationToken cancellationToken) => _append(load);
-
-    public Task<long> StoredBytesAsync(CancellationToken cancellationToken) => _place.BytesAsync(cancellationToken);
-
-    public Task FillAsync(ColdStreams streams, CancellationToken cancellationToken) => _cold.FillAsync(streams, cancellationToken);
-
-    public Task<Round> ActivateAsync(ColdStreams streams, CancellationToken cancellationToken) => _cold.ActivateAsync(streams, cancellationToken);
-
-    public async ValueTask DisposeAsync()
-    {
-        await _silo.StopAsync();
-        _silo.Dispose();
+        await PeerProtocol.ServeAsync(entities.AppendAsync, streams => entities.FillAsync(streams, CancellationToken.None), streams => entities.ActivateAsync(streams, CancellationToken.None));
+        await silo.StopAsync();
+        return 0;
     }
 }
 
