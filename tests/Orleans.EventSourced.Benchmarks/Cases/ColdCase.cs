@@ -32,9 +32,13 @@ internal sealed class ColdCase(int events) : ICase
         var entrants = new List<Entrant>
         {
             await EntrantAsync(Replayed, ours.Entities, streams, cancellationToken),
-            await EntrantAsync(FromSnapshot, ours.Kept, streams, cancellationToken),
             await EntrantAsync(Empty, ours.Entities, streams with { Name = $"{Name}-empty", Events = 0 }, cancellationToken),
         };
+        if (events >= KeptTally.SnapshotEvery)
+        {
+            entrants.Add(await EntrantAsync(FromSnapshot, ours.Kept, streams, cancellationToken));
+        }
+
         foreach (var name in (string[])[Contenders.StateStorage, Contenders.LogStorage, Contenders.Akka])
         {
             entrants.Add(await EntrantAsync(name, (IColdContender)await ground.ContenderAsync(name, cancellationToken), streams, cancellationToken));

@@ -5,7 +5,7 @@ namespace Orleans.EventSourced.Benchmarks.Compare;
 
 /// <summary>
 /// Runs cases, one after the other. In each everybody warms up, and then all have their rounds in turn (A B C, A B C, ...): the machine's moment, and a database that grows, then count for all
-/// alike. A case that fails does not take the others with it.
+/// alike. A contender that fails does not take the others with it, nor a case the cases behind it.
 /// </summary>
 internal sealed class Comparison(Ground ground)
 {
@@ -25,16 +25,19 @@ internal sealed class Comparison(Ground ground)
     {
         try
         {
-            return await RunAsync(@case, cancellationToken);
+            var entrants = await @case.PrepareAsync(ground, cancellationToken);
+            await SettleAsync(cancellationToken);
+            return await RunAsync(@case, [.. entrants.Select(e => new Runner(e))], cancellationToken);
         }
         catch (CaseSkippedException e)
         {
-            return new CaseResult(@case, [], e.Message);
+            return new CaseResult(@case, [], Skipped: e.Message);
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
             await Console.Error.WriteLineAsync($"{@case.Name}: {e}");
-            return new CaseResult(@case, [], e.Message, Failed: true);
+            await ground.DropAllAsync();
+            return new CaseResult(@case, [new EntrantResult(@case.Name, [], e.Message)]);
         }
         finally
         {
@@ -42,27 +45,47 @@ internal sealed class Comparison(Ground ground)
         }
     }
 
-    private async Task<CaseResult> RunAsync(ICase @case, CancellationToken cancellationToken)
+    private async Task<CaseResult> RunAsync(ICase @case, List<Runner> runners, CancellationToken cancellationToken)
     {
-        var entrants = await @case.PrepareAsync(ground, cancellationToken);
-        await SettleAsync(cancellationToken);
-        foreach (var entrant in entrants.Where(e => e.WarmsUp))
+        foreach (var runner in runners.Where(r => r.Entrant.WarmsUp))
         {
-            await entrant.RunAsync(new RoundPlan(0, ground.Scale.WarmUp), cancellationToken);
+            await TryAsync(@case, runner, new RoundPlan(0, ground.Scale.WarmUp), cancellationToken);
         }
 
-        var rounds = entrants.ToDictionary(e => e, _ => new List<Round>());
         for (var round = 1; round <= ground.Scale.Rounds; round++)
         {
-            foreach (var entrant in entrants)
+            foreach (var runner in runners)
             {
-                var ran = await entrant.RunAsync(new RoundPlan(round, ground.Scale.Time), cancellationToken);
-                rounds[entrant].Add(ran);
-                await Console.Error.WriteLineAsync($"{@case.Name} {round}/{ground.Scale.Rounds} {entrant.Name}: {ran}");
+                await TryAsync(@case, runner, new RoundPlan(round, ground.Scale.Time), cancellationToken);
             }
         }
 
-        return new CaseResult(@case, [.. entrants.Select(e => (e.Name, (IReadOnlyList<Round>)rounds[e]))]);
+        return new CaseResult(@case, [.. runners.Select(r => new EntrantResult(r.Entrant.Name, r.Rounds, r.Fault))]);
+    }
+
+    /// <summary>One who failed runs no more in this case; for the next one it is started anew.</summary>
+    private async Task TryAsync(ICase @case, Runner runner, RoundPlan plan, CancellationToken cancellationToken)
+    {
+        if (runner.Fault is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            var round = await runner.Entrant.RunAsync(plan, cancellationToken);
+            if (plan.Number > 0)
+            {
+                runner.Rounds.Add(round);
+                await Console.Error.WriteLineAsync($"{@case.Name} {plan.Number}/{ground.Scale.Rounds} {runner.Entrant.Name}: {round}");
+            }
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync($"{@case.Name} {plan.Number}/{ground.Scale.Rounds} {runner.Entrant.Name}: {e}");
+            runner.Fault = e.Message;
+            await ground.DropAsync(runner.Entrant.Name);
+        }
     }
 
     /// <summary>What the case before left to be written is written now, not in the first round.</summary>
@@ -72,5 +95,14 @@ internal sealed class Comparison(Ground ground)
         await connection.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand("checkpoint", connection);
         await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private sealed class Runner(Entrant entrant)
+    {
+        public Entrant Entrant { get; } = entrant;
+
+        public List<Round> Rounds { get; } = [];
+
+        public string? Fault { get; set; }
     }
 }

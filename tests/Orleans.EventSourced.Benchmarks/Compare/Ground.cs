@@ -76,14 +76,27 @@ internal sealed class Ground : IAsyncDisposable
         return place;
     }
 
-    public async ValueTask DisposeAsync()
+    /// <summary>Lets a contender that failed go, if there is one of this name: what it still does, or holds, would disturb the others.</summary>
+    public async Task DropAsync(string name)
     {
-        await EndCaseAsync();
-        foreach (var contender in _contenders.Values)
+        if (_contenders.Remove(name, out var contender))
         {
             await contender.DisposeAsync();
         }
+    }
 
+    public async Task DropAllAsync()
+    {
+        foreach (var name in _contenders.Keys.ToList())
+        {
+            await DropAsync(name);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await EndCaseAsync();
+        await DropAllAsync();
         NpgsqlConnection.ClearAllPools();
         await Server.DisposeAsync();
         _folder.Delete(recursive: true);

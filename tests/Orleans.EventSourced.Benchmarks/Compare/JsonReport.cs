@@ -22,10 +22,11 @@ internal static class JsonReport
             {
                 c.Case.Name,
                 c.Case.Title,
-                c.Absent,
+                c.Skipped,
                 Contenders = c.Entrants.Select(e => new
                 {
                     e.Name,
+                    e.Fault,
                     Figures = c.Quantities.Where(q => c.Find(e.Name, q) is not null).ToDictionary(q => q, q => new { Spread = c.Find(e.Name, q), Rounds = e.Rounds.Select(r => r[q]) }),
                 }),
             }),

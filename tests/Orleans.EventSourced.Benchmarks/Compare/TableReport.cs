@@ -10,17 +10,23 @@ internal static class TableReport
         to.WriteLine();
         to.WriteLine($"## {result.Case.Name}: {result.Case.Title}");
         to.WriteLine();
-        if (result.Absent is { } reason)
+        if (result.Skipped is { } reason)
         {
-            to.WriteLine($"{(result.Failed ? "FAILED" : "Skipped")}: {reason}");
+            to.WriteLine($"Skipped: {reason}");
             return;
         }
 
         var quantities = result.Quantities.ToList();
         to.WriteLine($"| contender | {string.Join(" | ", quantities.Select(q => q.Title()))} | ratio |");
         to.WriteLine($"|---|{string.Concat(quantities.Select(_ => "---:|"))}---:|");
-        foreach (var (name, _) in result.Entrants)
+        foreach (var (name, _, fault) in result.Entrants)
         {
+            if (fault is not null)
+            {
+                to.WriteLine($"| {name} | FAILED: {fault.ReplaceLineEndings(" ")} |");
+                continue;
+            }
+
             to.WriteLine($"| {name} | {string.Join(" | ", quantities.Select(q => result.Find(name, q)?.ToString(q.Format()) ?? ""))} | {Ratio(result, name)} |");
         }
     }

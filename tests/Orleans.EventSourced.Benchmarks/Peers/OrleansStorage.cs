@@ -1,4 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using Orleans.Configuration;
 using Orleans.EventSourced.Benchmarks.Compare;
 using Orleans.EventSourced.Benchmarks.Measures;
 using Orleans.EventSourcing;
@@ -15,6 +17,7 @@ internal static class OrleansStorage
     public const string Rows = "bench-rows";
     public const string Newest = "StateStorage";
     public const string Whole = "LogStorage";
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     /// <summary>What the process of one of them does, on the database that its environment names, until its input ends.</summary>
     /// <exception cref="ArgumentException">The name is neither's.</exception>
@@ -28,10 +31,13 @@ internal static class OrleansStorage
     private static async Task<int> ServeAsync<TGrain>()
         where TGrain : IEntity
     {
+        // What waits for a connection or an answer is to be slow, not to fail, as with the others.
         var place = new Place(Place.Postgres, Environment.GetEnvironmentVariable(PeerProcess.Connection) ?? throw new InvalidOperationException($"{PeerProcess.Connection} names the database; this is started by the comparison."));
+        var connection = new NpgsqlConnectionStringBuilder(place.ForOrleans) { Timeout = (int)Patience.TotalSeconds, CommandTimeout = (int)Patience.TotalSeconds }.ConnectionString;
         using var silo = await LoopbackSilo.StartAsync(s =>
         {
-            s.AddAdoNetGrainStorage(Rows, o => (o.Invariant, o.ConnectionString) = ("Npgsql", place.ForOrleans));
+            s.AddAdoNetGrainStorage(Rows, o => (o.Invariant, o.ConnectionString) = ("Npgsql", connection));
+            s.Configure<SiloMessagingOptions>(o => o.ResponseTimeout = Patience);
             s.AddStateStorageBasedLogConsistencyProvider(Newest);
             s.AddLogStorageBasedLogConsistencyProvider(Whole);
         });

@@ -19,6 +19,7 @@ internal sealed class PeerProcess : IContender, IColdContender
     private const string This = "Orleans.EventSourced.Benchmarks";
     private const string Akka = "Orleans.EventSourced.Benchmarks.Akka";
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan PatienceAtTheEnd = TimeSpan.FromSeconds(30);
     private readonly Process _process;
     private readonly string _name;
     private readonly Place _place;
@@ -49,9 +50,21 @@ internal sealed class PeerProcess : IContender, IColdContender
 
     public async ValueTask DisposeAsync()
     {
-        // The end of its input is its order to end.
-        _process.StandardInput.Close();
-        await _process.WaitForExitAsync();
+        try
+        {
+            // The end of its input is its order to end.
+            _process.StandardInput.Close();
+            await _process.WaitForExitAsync().WaitAsync(PatienceAtTheEnd);
+        }
+        catch (IOException)
+        {
+            // It has ended already.
+        }
+        catch (TimeoutException)
+        {
+            _process.Kill();
+        }
+
         _process.Dispose();
     }
 
