@@ -14,6 +14,8 @@ namespace Orleans.EventSourced.Benchmarks.Cases;
 internal static class CatchUpRound
 {
     public const string Verb = "catch-up-round";
+    public const string FineSummaryView = "fine_summary";
+    public const string ArticleTotalsView = "article_totals";
 
     /// <summary>Starts the process, and waits for what it prints.</summary>
     public static Task<Round> InItsOwnProcessAsync(Place place, string view, int page, CancellationToken cancellationToken) =>
@@ -37,9 +39,6 @@ internal static class CatchUpRound
         return 0;
     }
 
-    public const string FineSummaryView = "fine_summary";
-    public const string ArticleTotalsView = "article_totals";
-
     private static async Task<Round> MeasureAsync<TRow>(Projection<TRow> projection, IViewStore views, IEventLog log, int page, CancellationToken cancellationToken)
         where TRow : class
     {
@@ -53,7 +52,7 @@ internal static class CatchUpRound
 
         var (elapsed, taken) = (Stopwatch.GetElapsedTime(started), meter.Read());
         await views.DropAsync(projection.View, cancellationToken);
-        return Round.Of((Quantity.PerSecond, events / elapsed.TotalSeconds), (Quantity.CpuPerEvent, taken.Cpu.TotalMicroseconds / events));
+        return Round.Of((Quantity.PerSecond, events / elapsed.TotalSeconds), (Quantity.CpuPerEvent, taken.Cpu.TotalMicroseconds / events)) with { Events = events };
     }
 }
 

@@ -44,7 +44,8 @@ internal static class ImportRound
         silo.Services.GetRequiredService<ProjectionControl>().StartDeferred();
         var head = await silo.CaughtUpAsync(Patience, cancellationToken);
         var (elapsed, taken) = (Stopwatch.GetElapsedTime(started), meter.Read());
-        Console.WriteLine(taken.AddTo(Round.Of((Quantity.PerSecond, head.Value / elapsed.TotalSeconds), (Quantity.Seconds, elapsed.TotalSeconds)), head.Value, head.Value).ToJson());
+        var round = taken.AddTo(Round.Of((Quantity.PerSecond, head.Value / elapsed.TotalSeconds), (Quantity.Seconds, elapsed.TotalSeconds)), head.Value, head.Value) with { Events = head.Value };
+        Console.WriteLine(round.ToJson());
         return 0;
     }
 

@@ -42,7 +42,7 @@ internal sealed class LagCase(int rate) : ICase
         {
             var silo = ground.Owns(await FineSilo.StartAsync(await ground.PlaceAsync(cancellationToken), withViews));
             await silo.IssueAsync(Fines, cancellationToken);
-            entrants.Add(new Entrant(name, (plan, cancel) => MeasureAsync(silo, withViews ? Readers : 0, plan.Time, cancel)));
+            entrants.Add(new Entrant(name, (plan, cancel) => MeasureAsync(silo, withViews ? Readers : 0, plan.Number == 0 ? plan.Time : ground.Scale.Steady, cancel)));
         }
 
         return entrants;

@@ -73,7 +73,13 @@ internal sealed class Comparison(Ground ground)
 
         try
         {
+            var before = ServerMeter.Read(ground.Server);
             var round = await runner.Entrant.RunAsync(plan, cancellationToken);
+            if (round.Events > 0 && ServerMeter.Read(ground.Server) - before is { } taken)
+            {
+                round = round.With(Quantity.ServerCpuPerEvent, taken.TotalMicroseconds / round.Events);
+            }
+
             if (plan.Number > 0)
             {
                 runner.Rounds.Add(round);

@@ -18,6 +18,9 @@ internal enum Quantity
     /// <summary>Processor time an event, in microseconds, of that process; the database's is not in it.</summary>
     CpuPerEvent,
 
+    /// <summary>Processor time an event, in microseconds, of all processes of the database server.</summary>
+    ServerCpuPerEvent,
+
     /// <summary>Requests that group commit sent together, on average.</summary>
     CallsPerBatch,
 
@@ -39,6 +42,7 @@ internal static class Quantities
         Quantity.P99 => "p99 ms",
         Quantity.BytesPerCall => "bytes/call",
         Quantity.CpuPerEvent => "CPU us/event",
+        Quantity.ServerCpuPerEvent => "server us/event",
         Quantity.CallsPerBatch => "calls/batch",
         Quantity.StoredPerEvent => "stored bytes/event",
         Quantity.Seconds => "seconds",

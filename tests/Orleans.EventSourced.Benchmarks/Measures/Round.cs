@@ -10,7 +10,7 @@ internal sealed record Round(IReadOnlyDictionary<Quantity, double> Figures)
 {
     private static readonly JsonSerializerOptions Json = new() { Converters = { new JsonStringEnumConverter() } };
 
-    /// <summary>The events that were written, those before the clock started too; 0 where a case writes none.</summary>
+    /// <summary>The events that were written or folded, those before the clock started too, by which the comparison divides what the server took; 0: it does not.</summary>
     public long Events { get; init; }
 
     public double this[Quantity quantity] => Figures[quantity];

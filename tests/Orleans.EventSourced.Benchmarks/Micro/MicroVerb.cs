@@ -15,7 +15,7 @@ internal static class MicroVerb
     /// <summary>In this process: the settings of this project (garbage collector, tiers) then hold, and nothing is generated and built.</summary>
     public static int Run(bool quick)
     {
-        var job = (quick ? Job.Dry : Job.Default).WithToolchain(InProcessEmitToolchain.Instance);
+        var job = (quick ? Job.ShortRun : Job.Default).WithToolchain(InProcessEmitToolchain.Instance);
         var config = ManualConfig.CreateEmpty()
             .AddJob(job)
             .AddColumnProvider(DefaultColumnProviders.Instance)
