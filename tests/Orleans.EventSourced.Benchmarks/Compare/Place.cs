@@ -1,3 +1,5 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Orleans.EventSourced.Core.Log;
@@ -30,17 +32,19 @@ internal sealed record Place(string Store, string At)
     /// <summary>The views, to be disposed by their user (<see cref="IAsyncDisposable"/>).</summary>
     public IViewStore OpenViews() => Store == Postgres ? new PostgresViewStore(Options) : new SqliteViewStore(new SqliteOptions { Path = At }, TimeProvider.System);
 
-    /// <summary>How large the whole database is now.</summary>
-    public async Task<long> BytesAsync(CancellationToken cancellationToken)
-    {
-        if (Store == Sqlite)
-        {
-            return Directory.EnumerateFiles(Path.GetDirectoryName(At)!).Sum(f => new FileInfo(f).Length);
-        }
+    /// <summary>How large the whole database is now; in SQLite that of the log, with what has not been moved from the write-ahead log into the file.</summary>
+    public Task<long> BytesAsync(CancellationToken cancellationToken) => Store == Postgres
+        ? ReadAsync(new NpgsqlConnection(At + ";Pooling=false"), "select pg_database_size(current_database())", cancellationToken)
+        : ReadAsync(new SqliteConnection($"Data Source={At};Mode=ReadOnly;Pooling=False"), "select page_count * page_size from pragma_page_count, pragma_page_size", cancellationToken);
 
-        await using var connection = new NpgsqlConnection(At + ";Pooling=false");
-        await connection.OpenAsync(cancellationToken);
-        await using var command = new NpgsqlCommand("select pg_database_size(current_database())", connection);
-        return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    private static async Task<long> ReadAsync(DbConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using (connection)
+        {
+            await connection.OpenAsync(cancellationToken);
+            await using var command = connection.CreateCommand();
+            command.CommandText = sql;
+            return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+        }
     }
 }
