@@ -12,12 +12,10 @@ public interface IBenchGrain : IEntity;
 public interface IKeptBenchGrain : IEntity;
 
 /// <summary>The smallest entity that does the whole work: a command, a decision, events of some 100 bytes.</summary>
-[GrainType(Name)]
-public sealed class BenchGrain : EventSourcedGrain<Tally, TallyEvent>, IBenchGrain
+public abstract class TickingGrain<TState> : EventSourcedGrain<TState, TallyEvent>, IEntity
+    where TState : class, IDecider<TState, Tick, TallyEvent>
 {
-    public const string Name = "bench";
-
-    public async Task<long> TickAsync(string note, int events) => ((Accepted<TallyEvent>)await ExecuteAsync(new Tick(note, events), Tally.Decide)).Position;
+    public async Task<long> TickAsync(string note, int events) => ((Accepted<TallyEvent>)await ExecuteAsync(new Tick(note, events), TState.Decide)).Position;
 
     public Task<int> VersionAsync() => Task.FromResult(Version);
 
@@ -28,22 +26,12 @@ public sealed class BenchGrain : EventSourcedGrain<Tally, TallyEvent>, IBenchGra
     }
 }
 
-/// <summary>The same with a state that is kept as snapshots.</summary>
-[GrainType(Name)]
-public sealed class KeptBenchGrain : EventSourcedGrain<KeptTally, TallyEvent>, IKeptBenchGrain
-{
-    public const string Name = "bench-kept";
+[GrainType("bench")]
+public sealed class BenchGrain : TickingGrain<Tally>, IBenchGrain;
 
-    public async Task<long> TickAsync(string note, int events) => ((Accepted<TallyEvent>)await ExecuteAsync(new Tick(note, events), KeptTally.Decide)).Position;
-
-    public Task<int> VersionAsync() => Task.FromResult(Version);
-
-    public Task LeaveAsync()
-    {
-        DeactivateOnIdle();
-        return Task.CompletedTask;
-    }
-}
+/// <summary>One whose state is kept as snapshots.</summary>
+[GrainType("bench-kept")]
+public sealed class KeptBenchGrain : TickingGrain<KeptTally>, IKeptBenchGrain;
 
 /// <summary>The command.</summary>
 public readonly record struct Tick(string Note, int Events)

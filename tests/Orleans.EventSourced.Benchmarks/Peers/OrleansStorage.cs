@@ -54,12 +54,11 @@ public interface IStateStorageGrain : IEntity;
 [Alias("bench.ILogStorageGrain")]
 public interface ILogStorageGrain : IEntity;
 
-[GrainType("bench-state-storage"), StorageProvider(ProviderName = OrleansStorage.Rows), LogConsistencyProvider(ProviderName = OrleansStorage.Newest)]
-public sealed class StateStorageGrain : JournaledGrain<PeerTally, Ticked>, IStateStorageGrain
+public abstract class PeerGrain : JournaledGrain<PeerTally, Ticked>, IEntity
 {
     public async Task<long> TickAsync(string note, int events)
     {
-        RaiseEvents(PeerTally.After(State.Count, note, events));
+        RaiseEvents(Enumerable.Range(State.Count + 1, events).Select(n => new Ticked(n, note)));
         await ConfirmEvents();
         return Version;
     }
@@ -72,34 +71,19 @@ public sealed class StateStorageGrain : JournaledGrain<PeerTally, Ticked>, IStat
         return Task.CompletedTask;
     }
 }
+
+[GrainType("bench-state-storage"), StorageProvider(ProviderName = OrleansStorage.Rows), LogConsistencyProvider(ProviderName = OrleansStorage.Newest)]
+public sealed class StateStorageGrain : PeerGrain, IStateStorageGrain;
 
 [GrainType("bench-log-storage"), StorageProvider(ProviderName = OrleansStorage.Rows), LogConsistencyProvider(ProviderName = OrleansStorage.Whole)]
-public sealed class LogStorageGrain : JournaledGrain<PeerTally, Ticked>, ILogStorageGrain
-{
-    public async Task<long> TickAsync(string note, int events)
-    {
-        RaiseEvents(PeerTally.After(State.Count, note, events));
-        await ConfirmEvents();
-        return Version;
-    }
+public sealed class LogStorageGrain : PeerGrain, ILogStorageGrain;
 
-    public Task<int> VersionAsync() => Task.FromResult(Version);
-
-    public Task LeaveAsync()
-    {
-        DeactivateOnIdle();
-        return Task.CompletedTask;
-    }
-}
-
-/// <summary>The state of these two; what holds of a note is held in the events, as with ours.</summary>
+/// <summary>The state of these two.</summary>
 [GenerateSerializer, Alias("bench.PeerTally")]
 public sealed class PeerTally
 {
     [Id(0)]
     public int Count { get; set; }
-
-    public static IEnumerable<Ticked> After(int count, string note, int events) => Enumerable.Range(count + 1, events).Select(n => new Ticked(n, note));
 
     public void Apply(Ticked @event) => Count = @event.Number;
 }
