@@ -2,10 +2,10 @@ using Orleans.EventSourced.Benchmarks.Compare;
 
 namespace Orleans.EventSourced.Benchmarks.Cases;
 
-/// <summary>What the comparison asks, in the order in which it is asked.</summary>
+/// <summary>What the comparison asks.</summary>
 internal static class AllCases
 {
-    public static IReadOnlyList<ICase> In { get; } =
+    public static IReadOnlyList<ICase> InOrder { get; } =
     [
         .. new[] { 1, 32, 128, 512, 2_048 }.Select(AppendCase.ToDistinctEntities),
         AppendCase.TenEvents,

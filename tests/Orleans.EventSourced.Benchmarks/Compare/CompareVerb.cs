@@ -16,9 +16,9 @@ internal static class CompareVerb
         var only = new Option<string[]>("--only") { Description = "Only these cases; a name may end with *.", AllowMultipleArgumentsPerToken = true };
         only.Validators.Add(r =>
         {
-            foreach (var name in (r.GetValueOrDefault<string[]>() ?? []).Where(n => !AllCases.In.Any(c => Matches(n, c.Name))))
+            foreach (var name in (r.GetValueOrDefault<string[]>() ?? []).Where(n => !AllCases.InOrder.Any(c => Matches(n, c.Name))))
             {
-                r.AddError($"There is no case '{name}'. There are: {string.Join(", ", AllCases.In.Select(c => c.Name))}.");
+                r.AddError($"There is no case '{name}'. There are: {string.Join(", ", AllCases.InOrder.Select(c => c.Name))}.");
             }
         });
         var output = new Option<string>("--output") { Description = "Where the JSON goes.", DefaultValueFactory = _ => DefaultOutput };
@@ -38,11 +38,11 @@ internal static class CompareVerb
 
     private static async Task<int> RunAsync(string store, bool quick, string[] only, string output, CancellationToken cancellationToken)
     {
-        var (scale, cases) = (quick ? Scale.Quick : Scale.Full, AllCases.In.Where(c => only.Length == 0 || only.Any(n => Matches(n, c.Name))).ToList());
+        var (scale, cases) = (quick ? Scale.Quick : Scale.Full, AllCases.InOrder.Where(c => only.Length == 0 || only.Any(n => Matches(n, c.Name))).ToList());
         await using var ground = await Ground.StartAsync(store, scale, cancellationToken);
         Console.WriteLine($"Ours on {store}; {ground.ServerVersion}; {Environment.ProcessorCount} cores; medians (least–most) of {scale.Rounds.ToString(CultureInfo.InvariantCulture)} rounds; ratio: how far ours is ahead");
         var results = await new Comparison(ground).RunAsync(cases, c => TableReport.Print(c, Console.Out), cancellationToken);
-        var outcomes = Targets.All.Where(t => cases.Any(c => c.Name == t.Case)).Select(t => t.Judge(results)).ToList();
+        var outcomes = Targets.On(store).Where(t => cases.Any(c => c.Name == t.Case)).Select(t => t.Judge(results)).ToList();
         await JsonReport.WriteAsync(output, ground, $"compare --store {store}{(quick ? " --quick" : "")}{(only.Length > 0 ? " --only " + string.Join(' ', only) : "")}", results, outcomes, cancellationToken);
         Console.WriteLine();
         Console.WriteLine($"All rounds: {output}");

@@ -9,7 +9,7 @@ internal static class Targets
 {
     private const double Bytes4Kb = 4_000;
 
-    public static IReadOnlyList<Target> All { get; } =
+    private static readonly Target[] All =
     [
         new(AppendCase.NameOf(1), "times the best peer", Rate(1).Over(Akka(1), StateStorage(1), LogStorage(1)), 1.3, Direction.AtLeast),
         new(AppendCase.NameOf(1), "times one-row INSERT on one connection", Rate(1).Over(At(1, Contenders.Insert1, Quantity.PerSecond)), 0.6, Direction.AtLeast),
@@ -38,6 +38,9 @@ internal static class Targets
             new Figure.Times(new Cell(HeldSnapshotCase.CaseName, HeldSnapshotCase.Held, Quantity.PerSecond), new Cell(HeldSnapshotCase.CaseName, HeldSnapshotCase.Free, Quantity.PerSecond)), 0.8, Direction.AtLeast),
         new(AppendCase.NameOf(128), "bytes allocated a command, the whole way", new Figure.Plain(At(128, Contenders.Ours, Quantity.BytesPerCall)), Bytes4Kb, Direction.AtMost),
     ];
+
+    /// <summary>The targets of a run; there are none where ours is in SQLite and the others are not.</summary>
+    public static IReadOnlyList<Target> On(string store) => store == Place.Postgres ? All : [];
 
     private static Cell At(int callers, string entrant, Quantity quantity) => new(AppendCase.NameOf(callers), entrant, quantity);
 
