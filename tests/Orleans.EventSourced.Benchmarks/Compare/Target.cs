@@ -30,7 +30,7 @@ internal sealed record Target(string Case, string Text, Figure Figure, double Li
             return $"{word,-12} {Target.Case}: {Target.Text}: {(Figure is { } figure ? Number(figure) : "-")}, target {sign} {Number(Target.Limit)}{aim}";
         }
 
-        private static string Number(double value) => value.ToString(Math.Abs(value) >= 1_000 ? "N0" : "0.##", CultureInfo.InvariantCulture);
+        private static string Number(double value) => value.ToString(Math.Abs(value) >= 1_000 ? "N0" : "0.###", CultureInfo.InvariantCulture);
     }
 }
 
