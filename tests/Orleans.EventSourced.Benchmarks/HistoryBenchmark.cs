@@ -1,14 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
+using Orleans.EventSourced.Benchmarks.Compare;
+using Orleans.EventSourced.Benchmarks.Measures;
+using Orleans.EventSourced.Benchmarks.Peers;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.History;
 using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 using Orleans.EventSourced.Core.Snapshots;
-using Orleans.EventSourced.IntegrationTests.Servers;
-using Orleans.EventSourced.Postgres;
-using Orleans.EventSourced.Sqlite;
 using EventId = Orleans.EventSourced.Core.Events.EventId;
 using StreamId = Orleans.EventSourced.Core.Log.StreamId;
 
@@ -24,27 +24,15 @@ internal static class HistoryBenchmark
     private const int SnapshotEvery = 500;
     private const int LogEvents = 200_000;
     private const int Callers = 128;
-    private static readonly JsonEventCodec Codec = new(AppendBenchmark.Types);
+    private static readonly JsonEventCodec Codec = new(TallyEvent.Types);
     private static readonly EntityFold Fold = EntityFold.Of<KeptTally, TallyEvent>("long");
 
     public static async Task<int> RunAsync(string store, bool quick, CancellationToken cancellationToken)
     {
-        var folder = Directory.CreateTempSubdirectory("bench-");
-        await using var server = store == "postgres" ? await PostgresServer.StartOwnAsync() : null;
-        var place = server is null ? Path.Combine(folder.FullName, "eventlog.db") : await server.CreateDatabaseAsync();
-        if (server is not null)
-        {
-            await PostgresSchema.MigrateAsync(new PostgresOptions { ConnectionString = place }, cancellationToken);
-        }
-
-        using (var host = await AppendBenchmark.StartSiloAsync(services => _ = store == "sqlite" ? services.AddSqliteEventLog(o => o.Path = place) : services.AddPostgresEventLog(o => o.ConnectionString = place)))
-        {
-            await TravelAsync(host.Services, store, cancellationToken);
-            await BesideAsync(host.Services, store, quick, cancellationToken);
-            await host.StopAsync(cancellationToken);
-        }
-
-        folder.Delete(recursive: true);
+        await using var ground = await Ground.StartAsync(store, quick ? Scale.Quick : Scale.Full, cancellationToken);
+        var ours = (Ours)await ground.ContenderAsync(Contenders.Ours, cancellationToken);
+        await TravelAsync(ours.Services, store, cancellationToken);
+        await BesideAsync(ours, store, quick, cancellationToken);
         return 0;
     }
 
@@ -56,7 +44,7 @@ internal static class HistoryBenchmark
         for (var version = SnapshotEvery; version <= StreamEvents; version += SnapshotEvery)
         {
             var last = (await log.ReadStreamsAsync([new StreamRead(stream, new StreamVersion(version - 1), 1)], cancellationToken))[0][0];
-            await snapshots.WriteAsync(new Snapshot(head.LogId, stream, last.Version, last.Position, last.Id, 1, Fold.ToJson(new KeptTally(version))), cancellationToken);
+            await snapshots.WriteAsync(new Snapshot(head.LogId, stream, last.Version, last.Position, last.Id, KeptTally.FoldVersion, Fold.ToJson(new KeptTally(version))), cancellationToken);
         }
 
         var travel = services.GetRequiredService<TimeTravel>();
@@ -93,9 +81,10 @@ internal static class HistoryBenchmark
         Console.WriteLine();
     }
 
-    private static async Task BesideAsync(IServiceProvider services, string store, bool quick, CancellationToken cancellationToken)
+    private static async Task BesideAsync(Ours ours, string store, bool quick, CancellationToken cancellationToken)
     {
-        var (log, grains) = (services.GetRequiredService<IEventLog>(), services.GetRequiredService<IGrainFactory>());
+        var (services, rounds) = (ours.Services, 0);
+        var log = services.GetRequiredService<IEventLog>();
         for (var i = 0; i < LogEvents / 1_000; i++)
         {
             await FillAsync(log, new StreamId("filled", $"{i}"), 1_000, cancellationToken);
@@ -105,18 +94,18 @@ internal static class HistoryBenchmark
         var catalog = new BranchCatalog([WhatIf.Of<TallyEvent, Nothing>("half", "Every other event.", (events, _) => events.Where((_, i) => i % 2 == 0))], []);
         var branch = new Branch(definition, catalog, log, Codec, services.GetRequiredService<HistoryOptions>(), services.GetRequiredService<HistoryThread>());
         var time = TimeSpan.FromSeconds(quick ? 3 : 6);
-        var (alone, beside, folded) = (new List<Measurement>(), new List<Measurement>(), 0L);
+        var (alone, beside, folded) = (new List<Round>(), new List<Round>(), 0L);
         await branch.FoldAsync(Projection.Of<TallyRow, TallyEvent>(), [], PoisonPolicy.Stop, null, cancellationToken);
-        await AppendBenchmark.GrainsAsync(grains, Callers, time);
+        await AppendAsync();
         for (var round = 0; round < (quick ? 2 : 6); round++)
         {
             // The log grows from one to the next, so each goes first in every other round.
             var besideFirst = round % 2 == 1;
-            var first = besideFirst ? await BesideAsync() : await AppendBenchmark.GrainsAsync(grains, Callers, time);
-            var second = besideFirst ? await AppendBenchmark.GrainsAsync(grains, Callers, time) : await BesideAsync();
+            var first = besideFirst ? await BesideAsync() : await AppendAsync();
+            var second = besideFirst ? await AppendAsync() : await BesideAsync();
             alone.Add(besideFirst ? second : first);
             beside.Add(besideFirst ? first : second);
-            await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"round {round + 1}: {alone[^1].Rate:N0} alone, {beside[^1].Rate:N0} beside"));
+            await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"round {round + 1}: {alone[^1][Quantity.PerSecond]:N0} alone, {beside[^1][Quantity.PerSecond]:N0} beside"));
         }
 
         Console.WriteLine($"{store}: {Callers} callers, beside a branch over {definition.Base} events whose view is folded over and over: {folded} of them in {time.TotalSeconds} s at most");
@@ -124,10 +113,12 @@ internal static class HistoryBenchmark
         Console.WriteLine("|---|---:|---:|---:|");
         Print("alone", alone);
         Print("beside", beside);
-        var ratios = alone.Zip(beside, (a, b) => b.Rate / a.Rate).Order().ToList();
+        var ratios = alone.Zip(beside, (a, b) => b[Quantity.PerSecond] / a[Quantity.PerSecond]).Order().ToList();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\nbeside / alone, round by round: median {ratios[ratios.Count / 2]:0.00} of {string.Join(", ", ratios.Select(r => r.ToString("0.00", CultureInfo.InvariantCulture)))}"));
 
-        async Task<Measurement> BesideAsync()
+        Task<Round> AppendAsync() => ours.AppendAsync(new AppendLoad($"beside-{rounds++}", Callers, 1, OneEntity: false, time), cancellationToken);
+
+        async Task<Round> BesideAsync()
         {
             using var enough = new CancellationTokenSource();
             var work = Task.Run(async () =>
@@ -143,16 +134,16 @@ internal static class HistoryBenchmark
                     }
                 }
             });
-            var measured = await AppendBenchmark.GrainsAsync(grains, Callers, time);
+            var measured = await AppendAsync();
             await enough.CancelAsync();
             await work;
             return measured;
         }
 
-        static void Print(string name, List<Measurement> measured)
+        static void Print(string name, List<Round> measured)
         {
-            var middle = measured.OrderBy(m => m.Rate).ElementAt(measured.Count / 2);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {middle.Rate:N0} | {middle.P50:0.0} | {middle.P99:0.0} |"));
+            var middle = measured.OrderBy(m => m[Quantity.PerSecond]).ElementAt(measured.Count / 2);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {name} | {middle[Quantity.PerSecond]:N0} | {middle[Quantity.P50]:0.0} | {middle[Quantity.P99]:0.0} |"));
         }
     }
 
@@ -163,20 +154,11 @@ internal static class HistoryBenchmark
             var command = CommandId.New(TimeProvider.System);
             var metadata = new EventMetadata(command, Correlation: command.ToString(), Origin: "benchmark").ToJson();
             var from = filled;
-            await log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, [.. Enumerable.Range(0, 100).Select(i => Codec.Encode(EventId.Derive(command, stream, i), new Ticked(from + i + 1, "a note that makes the event about as long as a real one is, which is 100 bytes"), metadata))])], cancellationToken);
+            await log.AppendAsync([new AppendRequest(stream, ExpectedVersion.Any, [.. Enumerable.Range(0, 100).Select(i => Codec.Encode(EventId.Derive(command, stream, i), new Ticked(from + i + 1, AppendLoad.Note), metadata))])], cancellationToken);
         }
     }
 
     private sealed record Nothing;
-}
-
-/// <summary>The same tally, with snapshots.</summary>
-[Core.Deciding.FoldVersion(1)]
-public sealed record KeptTally(int Count) : Core.Deciding.IFold<KeptTally, TallyEvent>
-{
-    public static KeptTally Initial { get; } = new(0);
-
-    public static KeptTally Evolve(KeptTally state, TallyEvent @event) => new(((Ticked)@event).Number);
 }
 
 /// <summary>One row for each tally.</summary>
