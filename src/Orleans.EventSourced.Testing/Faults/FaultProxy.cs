@@ -163,9 +163,9 @@ public sealed class FaultProxy : IAsyncDisposable
             {
                 client = await _listener.AcceptSocketAsync().ConfigureAwait(false);
             }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException)
+            catch (Exception e) when (e is SocketException or InvalidOperationException)
             {
-                // The listener was closed.
+                // The listener was closed, while this waited for a connection or between two of them.
                 return;
             }
 

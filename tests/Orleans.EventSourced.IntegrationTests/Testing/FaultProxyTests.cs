@@ -105,6 +105,17 @@ public sealed class FaultProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task a_proxy_that_ends_just_when_a_connection_comes_in_ends_in_peace()
+    {
+        for (var round = 0; round < 300; round++)
+        {
+            await using var proxy = new FaultProxy("127.0.0.1", ((IPEndPoint)_listener.LocalEndpoint).Port, _time);
+            using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            await client.ConnectAsync(IPAddress.Loopback, proxy.Port, Cancel);
+        }
+    }
+
+    [Fact]
     public async Task latency_delays_each_packet_once_and_keeps_the_order()
     {
         var (client, server) = await ConnectAsync();
