@@ -227,8 +227,8 @@ public sealed class RebuildControl
             new Operation(action, OperationsLog.ViewTarget(view), reason, actor, asked, new { view.Version }),
             async earlier =>
             {
-                // Other tries may have been at work since it was asked.
-                var (before, now) = (earlier is null ? asked : OperationsLog.Read<Tables>(earlier.Before!), await TablesAsync(registered, cancellationToken));
+                // An earlier try may have been at work until now.
+                var (before, now) = earlier is null ? (asked, asked) : (OperationsLog.Read<Tables>(earlier.Before!), await TablesAsync(registered, cancellationToken));
                 if (before == now)
                 {
                     var answer = await change(registered, now);
