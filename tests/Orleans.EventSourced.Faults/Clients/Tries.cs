@@ -29,6 +29,9 @@ internal sealed class Tries(RunHistory history) : IDisposable
     // No connection outlives its process for long, and a try that is not answered is given up before the next one would be of no use to anybody.
     private readonly HttpClient _http = new(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5), ConnectTimeout = TimeSpan.FromSeconds(2) }) { Timeout = TimeSpan.FromSeconds(15) };
 
+    /// <summary>Whether a request failed because no answer came. A connection that is reset just after it is made comes out of the client as it is.</summary>
+    public static bool IsNoAnswer(Exception e) => e is HttpRequestException or SocketException or TaskCanceledException;
+
     /// <summary>Sends a command to a node, and keeps what it was told in the operation.</summary>
     public async Task<TryResult> PostAsync(Uri node, Operation operation)
     {
@@ -39,6 +42,7 @@ internal sealed class Tries(RunHistory history) : IDisposable
         history.Told(operation, result);
         return result;
     }
+
     /// <summary>Reads what a node says; null: it gave no answer.</summary>
     public async Task<(HttpStatusCode Status, string Body, long Position)?> GetAsync(Uri node, string path)
     {
@@ -48,7 +52,7 @@ internal sealed class Tries(RunHistory history) : IDisposable
             var position = answer.Headers.TryGetValues("ES-Position", out var values) ? long.Parse(values.Single(), CultureInfo.InvariantCulture) : 0;
             return (answer.StatusCode, await answer.Content.ReadAsStringAsync(), position);
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        catch (Exception e) when (IsNoAnswer(e))
         {
             return null;
         }
@@ -69,7 +73,7 @@ internal sealed class Tries(RunHistory history) : IDisposable
             using var answer = await _http.SendAsync(request);
             return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        catch (Exception e) when (IsNoAnswer(e))
         {
             return null;
         }
@@ -91,13 +95,9 @@ internal sealed class Tries(RunHistory history) : IDisposable
             using var answer = await _http.SendAsync(request);
             return Read(operation, answer.StatusCode, await answer.Content.ReadAsStringAsync());
         }
-        catch (HttpRequestException e)
+        catch (Exception e) when (IsNoAnswer(e))
         {
             return e.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused } ? TryResult.NotWritten : TryResult.Unknown;
-        }
-        catch (TaskCanceledException)
-        {
-            return TryResult.Unknown;
         }
     }
 

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Npgsql;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
+using Orleans.EventSourced.Faults.Clients;
 using Orleans.EventSourced.IntegrationTests;
 using Orleans.EventSourced.IntegrationTests.Servers;
 using Orleans.EventSourced.Postgres;
@@ -171,7 +172,7 @@ internal sealed class FaultCluster : IAsyncDisposable
             using var answer = await http.GetAsync(new Uri(silo.Address, "health"));
             return answer.IsSuccessStatusCode ? Healthy : $"{(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync()}";
         }
-        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        catch (Exception e) when (Tries.IsNoAnswer(e))
         {
             return e.Message;
         }

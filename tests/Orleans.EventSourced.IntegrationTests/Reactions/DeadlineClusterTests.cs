@@ -108,6 +108,19 @@ public sealed class DeadlineClusterTests(PostgresFixture postgres)
     }
 
     [Fact]
+    public async Task a_fine_that_is_in_memory_as_it_was_before_another_cluster_wrote_gets_its_penalty_too()
+    {
+        var database = await postgres.CreateLogAsync();
+        await using var one = await StartAsync(database: database);
+        await using var two = await StartAsync(database: database, deadlines: false);
+        await ExecuteAsync(one, "f", new IssueFine(Day.AddDays(-1), 35, 157, 0, "A", "561", "NIL"));
+        await ExecuteAsync(two, "f", new InsertNotification(Day, "P", null));
+        _clock.MoveTo(Due);
+        await HasPenaltyAsync(one, "f");
+        Assert.Equal((3, 70m), ((await EventsAsync(one, "f")).Count, (await FineAsync(one, "f")).Penalty));
+    }
+
+    [Fact]
     public async Task a_penalty_that_the_rules_refuse_is_not_sent_at_every_tick_and_keeps_no_other_from_its_turn()
     {
         await using var node = await StartAsync();
