@@ -20,13 +20,14 @@ internal sealed class PostgresViewReader<TRow>(PostgresEditions<TRow> editions, 
     public Task<RowReading<TRow>> ReadAsync(string key, Slice slice, CancellationToken cancellationToken) => ReadAsync(
         async edition =>
         {
-            await using var context = edition.Context();
-            await foreach (var (row, position, reflects) in edition.One(context, _role, slice.Index, key).WithCancellation(cancellationToken).ConfigureAwait(false))
+            var view = PostgresViewEdition<TRow>.View;
+            await using var command = editions.Source.CreateCommand(edition.Sql.ReadOne);
+            command.Parameters.AddRange(new[]
             {
-                return new RowReading<TRow>(row is null ? null : new KeyedRow<TRow> { Key = key, Position = position, Row = row }, new LogPosition(reflects));
-            }
-
-            return null;
+                PostgresViewStore.Value(view.Name), PostgresViewStore.Value(view.Version), PostgresViewStore.Value(_role), PostgresViewStore.Value(edition.Number), PostgresViewStore.Value(slice.Index), PostgresViewStore.Value(key),
+            });
+            await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            return await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? edition.Sql.Reading(reader) : null;
         },
         new RowReading<TRow>(null, LogPosition.Start),
         cancellationToken);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using Npgsql;
+using Orleans.EventSourced.Core.Log;
 using Orleans.EventSourced.Core.Projections;
 
 namespace Orleans.EventSourced.Postgres;
@@ -36,6 +37,12 @@ internal sealed class ViewSql<TRow>
             """;
         CreateIndexes = string.Join('\n', _columns.Where(c => c.IsIndexed).Select(c => $"create index on {name} (\"{c.Name}\", key);").Prepend($"create index on {name} (position);"));
         ReadRows = $"select key, {string.Join(", ", names)} from {name} where key = any ($1)";
+        ReadOne = $"""
+            select r.key, {string.Join(", ", names.Select(n => $"r.{n}"))}, r.position,
+                   coalesce((select min(p.position) - 1 from {PostgresViewStore.Schema}.parked p where p.view = $1 and p.version = $2 and p.edition = $4 and p.slice = $5 and p.key = $6), c.position)
+            from {PostgresViewStore.Schema}.checkpoints c left join {name} r on r.key = $6
+            where c.view = $1 and c.version = $2 and c.role = $3 and c.edition = $4 and c.slice = $5
+            """;
         CreatePlainName = $"""
             create or replace view {PostgresViewStore.Schema}."{View.Name}" as select * from {name};
             do $$ begin
@@ -81,6 +88,9 @@ internal sealed class ViewSql<TRow>
     /// <summary>The rows with some keys, as <see cref="Row"/> reads them.</summary>
     public string ReadRows { get; }
 
+    /// <summary>The row with a key and how far it reaches, in one statement, so that both are of one moment, as <see cref="Reading"/> reads it; nothing: the table has not the role, or not that slice.</summary>
+    public string ReadOne { get; }
+
     public string Upsert { get; }
 
     public string Revive { get; }
@@ -109,6 +119,13 @@ internal sealed class ViewSql<TRow>
         }
 
         return row;
+    }
+
+    /// <summary>A row, or that there is none, as <see cref="ReadOne"/> answers it: how far it reaches is its slice's checkpoint, or the position before the event at which it is parked.</summary>
+    public RowReading<TRow> Reading(NpgsqlDataReader reader)
+    {
+        var row = reader.IsDBNull(0) ? null : new KeyedRow<TRow> { Key = reader.GetString(0), Position = reader.GetInt64(_columns.Length + 1), Row = Row(reader) };
+        return new RowReading<TRow>(row, new LogPosition(reader.GetInt64(_columns.Length + 2)));
     }
 
     /// <summary>The constructor that EF Core takes too: of those whose parameters are all columns, the one with the fewest.</summary>
