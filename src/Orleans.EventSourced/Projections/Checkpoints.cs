@@ -4,7 +4,7 @@ using Orleans.EventSourced.Core.Projections;
 namespace Orleans.EventSourced.Projections;
 
 /// <summary>
-/// How far the views' rows reach, as this silo knows: its own loops tell at once, those of other silos are asked for in the store while somebody waits. A wait
+/// How far the views' rows reach, as this silo knows: its own loops tell at once, and hurry while somebody waits; those of other silos are asked for in the store. A wait
 /// holds no connection. Safe for concurrent use.
 /// </summary>
 internal sealed class Checkpoints(TimeProvider time)
@@ -13,10 +13,23 @@ internal sealed class Checkpoints(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly Dictionary<(string Table, int Slice), LogPosition> _known = [];
     private readonly Dictionary<string, Task<IReadOnlyList<LogPosition>>> _polls = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Table, int Slice), ProjectionLoop> _loops = [];
     private TaskCompletionSource _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Told by the loops of this silo.</summary>
     public void Report(ProjectionStatus status) => Learn(status.View.Table, [(status.Slice.Index, status.Position)]);
+
+    /// <summary>A loop that runs on this silo, to be hurried while somebody waits for it, until the result is disposed.</summary>
+    public IDisposable Hurries(string table, ProjectionLoop loop)
+    {
+        var part = (table, loop.Status.Slice.Index);
+        lock (_gate)
+        {
+            _loops[part] = loop;
+        }
+
+        return new Hurried(this, part, loop);
+    }
 
     /// <summary>Whether these slices of a view reach the position, now or within the time given.</summary>
     /// <exception cref="LogUnavailableException">The store could not be asked.</exception>
@@ -41,6 +54,8 @@ internal sealed class Checkpoints(TimeProvider time)
                 return false;
             }
 
+            Hurry(view.View.Table, slices, position);
+
             try
             {
                 await moved.WaitAsync(PollInterval, time, cancellationToken).ConfigureAwait(false);
@@ -49,6 +64,20 @@ internal sealed class Checkpoints(TimeProvider time)
             {
                 var read = await PollAsync(view).WaitAsync(cancellationToken).ConfigureAwait(false);
                 Learn(view.View.Table, read.Select((p, i) => (i, p)));
+            }
+        }
+    }
+
+    private void Hurry(string table, IReadOnlyCollection<int> slices, LogPosition position)
+    {
+        lock (_gate)
+        {
+            foreach (var slice in slices)
+            {
+                if (_loops.TryGetValue((table, slice), out var loop) && _known.GetValueOrDefault((table, slice)) < position)
+                {
+                    loop.Hurry();
+                }
             }
         }
     }
@@ -88,5 +117,19 @@ internal sealed class Checkpoints(TimeProvider time)
         }
 
         moved?.SetResult();
+    }
+
+    private sealed class Hurried(Checkpoints owner, (string Table, int Slice) part, ProjectionLoop loop) : IDisposable
+    {
+        public void Dispose()
+        {
+            lock (owner._gate)
+            {
+                if (owner._loops.GetValueOrDefault(part) == loop)
+                {
+                    owner._loops.Remove(part);
+                }
+            }
+        }
     }
 }

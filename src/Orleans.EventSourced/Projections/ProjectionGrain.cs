@@ -45,6 +45,7 @@ internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpo
     private const string Building = "/building";
     private readonly Beside _beside = new();
     private ProjectionLoop? _loop;
+    private IDisposable? _hurries;
 
     /// <summary>The key of the grain that owns a slice.</summary>
     public static string KeyOf(ViewId view, int slice, ViewRole role = ViewRole.Live) =>
@@ -56,12 +57,17 @@ internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpo
         var role = key.Length > 2 ? ViewRole.Building : ViewRole.Live;
         var view = views.Find(key[0]) ?? throw new InvalidOperationException($"This silo's program does not know the view table '{key[0]}'.");
         _loop = view.Loop(new Slice(int.Parse(key[1], System.Globalization.CultureInfo.InvariantCulture), view.Slices), role, role == ViewRole.Live ? checkpoints.Report : null);
+        _hurries = role == ViewRole.Live ? checkpoints.Hurries(view.View.Table, _loop) : null;
         _beside.Run(_loop.RunAsync);
         _ = LeaveAtTheEndAsync();
         return Task.CompletedTask;
     }
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _beside.EndAsync();
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _hurries?.Dispose();
+        return _beside.EndAsync();
+    }
 
     public Task WakeAsync(SiloAddress owner) => Beside.MoveAsync(this, silo, owner);
 
@@ -83,7 +89,11 @@ internal sealed class ProjectionGrain(RegisteredViews views, Checkpoints checkpo
         return Task.CompletedTask;
     }
 
-    public void Dispose() => _beside.Dispose();
+    public void Dispose()
+    {
+        _hurries?.Dispose();
+        _beside.Dispose();
+    }
 
     /// <summary>A loop that ends by itself has no table any more; the next one to be built gets another activation.</summary>
     private async Task LeaveAtTheEndAsync()
