@@ -1,45 +1,85 @@
+using Npgsql;
+using NpgsqlTypes;
 using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Postgres;
 
-/// <summary>A batch in the form in which <c>es.append</c> takes it: one array a column, of requests and of events.</summary>
-internal readonly struct AppendArrays
+/// <summary>A batch in the forms in which <c>es.append</c> and <c>es.append_next</c> take it: one array a column.</summary>
+internal static class AppendArrays
 {
-    public AppendArrays(IReadOnlyList<AppendRequest> batch)
+    /// <summary>Whether each request names the version behind which it goes, so that its events may come next.</summary>
+    public static bool NameTheirVersions(IReadOnlyList<AppendRequest> batch)
     {
-        var requests = batch.Count;
-        var events = batch.Sum(r => r.Events.Count);
-        (Stream, Expected, Count, Hash) = (new string[requests], new int[requests], new int[requests], new string?[requests]);
-        (Id, Type, Schema) = (new Guid[events], new string[events], new short[events]);
-        (Data, Metadata) = (new ReadOnlyMemory<byte>[events], new ReadOnlyMemory<byte>[events]);
-        var k = 0;
-        for (var i = 0; i < requests; i++)
+        foreach (var request in batch)
+        {
+            if (request.Expected.IsAny)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The parameters of <c>es.append</c>: those of requests, then those of events.</summary>
+    public static NpgsqlParameter[] OfRequests(IReadOnlyList<AppendRequest> batch)
+    {
+        var (stream, expected, count, hash) = (new string[batch.Count], new int[batch.Count], new int[batch.Count], new string?[batch.Count]);
+        for (var i = 0; i < batch.Count; i++)
         {
             var request = batch[i];
-            (Stream[i], Expected[i], Count[i], Hash[i]) = (request.Stream.Value, request.Expected.ToInt32(), request.Events.Count, request.RequestHash);
+            (stream[i], expected[i], count[i], hash[i]) = (request.Stream.Value, request.Expected.ToInt32(), request.Events.Count, request.RequestHash);
+        }
+
+        return [Of(stream), Of(expected), Of(count), Of(hash), .. OfEvents(batch, Events(batch))];
+    }
+
+    /// <summary>The parameters of <c>es.append_next</c>: how many requests, then those of events, each with its stream and its version.</summary>
+    public static NpgsqlParameter[] OfNext(IReadOnlyList<AppendRequest> batch)
+    {
+        var events = Events(batch);
+        var (stream, version, k) = (new string[events], new int[events], 0);
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var request = batch[i];
+            for (var n = 1; n <= request.Events.Count; n++, k++)
+            {
+                (stream[k], version[k]) = (request.Stream.Value, request.Expected.ToInt32() + n);
+            }
+        }
+
+        return [Of(batch.Count), Of(stream), Of(version), .. OfEvents(batch, events)];
+    }
+
+    private static NpgsqlParameter[] OfEvents(IReadOnlyList<AppendRequest> batch, int events)
+    {
+        var (id, type, schema) = (new Guid[events], new string[events], new short[events]);
+        var (data, metadata, k) = (new ReadOnlyMemory<byte>[events], new ReadOnlyMemory<byte>[events], 0);
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var request = batch[i];
             for (var n = 0; n < request.Events.Count; n++, k++)
             {
                 var e = request.Events[n];
-                (Id[k], Type[k], Schema[k], Data[k], Metadata[k]) = (e.Id.Value, e.Type, e.Schema, e.Data, e.Metadata);
+                (id[k], type[k], schema[k], data[k], metadata[k]) = (e.Id.Value, e.Type, e.Schema, e.Data, e.Metadata);
             }
         }
+
+        return [Of(id), Of(type), Of(schema), OfBytes(data), OfBytes(metadata)];
     }
 
-    public string[] Stream { get; }
+    private static int Events(IReadOnlyList<AppendRequest> batch)
+    {
+        var events = 0;
+        for (var i = 0; i < batch.Count; i++)
+        {
+            events += batch[i].Events.Count;
+        }
 
-    public int[] Expected { get; }
+        return events;
+    }
 
-    public int[] Count { get; }
+    private static NpgsqlParameter<T> Of<T>(T value) => new() { TypedValue = value };
 
-    public string?[] Hash { get; }
-
-    public Guid[] Id { get; }
-
-    public string[] Type { get; }
-
-    public short[] Schema { get; }
-
-    public ReadOnlyMemory<byte>[] Data { get; }
-
-    public ReadOnlyMemory<byte>[] Metadata { get; }
+    private static NpgsqlParameter<ReadOnlyMemory<byte>[]> OfBytes(ReadOnlyMemory<byte>[] values) => new() { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea };
 }

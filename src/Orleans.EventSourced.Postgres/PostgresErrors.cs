@@ -49,6 +49,9 @@ internal static class PostgresErrors
         _ => OnRead(e),
     };
 
+    /// <summary>Whether the short way into the log was refused, and surely rolled back, because an event does not come next in its stream: its place or its id is taken, or what it goes behind is not there.</summary>
+    public static bool IsNotNext(PostgresException e) => e.SqlState is "23505" or "ES005";
+
     /// <summary>Whether a table that a statement names is not there.</summary>
     public static bool IsMissingTable(PostgresException e) => e.SqlState == "42P01";
 

@@ -1,13 +1,12 @@
 using System.Collections.Concurrent;
 using Npgsql;
-using NpgsqlTypes;
 using Orleans.EventSourced.Core.Events;
 using Orleans.EventSourced.Core.Log;
 
 namespace Orleans.EventSourced.Postgres;
 
 /// <summary>The log in PostgreSQL 15 or newer. One try per call; safe for concurrent use.</summary>
-public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
+public sealed partial class PostgresEventLog : IEventLog, IAsyncDisposable
 {
     private const int MaxCachedNames = 200_000;
     private readonly NpgsqlDataSource _source;
@@ -23,14 +22,6 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(options);
         _source = PostgresConnections.Create(options, forHistory);
-    }
-
-    /// <inheritdoc/>
-    public async Task<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(batch);
-        var shared = new SharedIds(batch);
-        return shared.Complete(await AppendDistinctAsync(shared.Distinct, cancellationToken).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
@@ -126,76 +117,6 @@ public sealed class PostgresEventLog : IEventLog, IAsyncDisposable
 
     /// <summary>Closes the log's connections.</summary>
     public ValueTask DisposeAsync() => _source.DisposeAsync();
-
-    private async Task<IReadOnlyList<AppendOutcome>> AppendDistinctAsync(IReadOnlyList<AppendRequest> batch, CancellationToken cancellationToken)
-    {
-        var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
-        await using (connection.ConfigureAwait(false))
-        {
-            try
-            {
-                var command = AppendCommand(connection, batch);
-                await using (command.ConfigureAwait(false))
-                {
-                    // From here on the batch may be written: no token may cut the wait short.
-                    var reader = await command.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
-                    await using (reader.ConfigureAwait(false))
-                    {
-                        await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false);
-                        return Outcomes(reader);
-                    }
-                }
-            }
-            catch (Exception e) when (PostgresErrors.IsStoreError(e))
-            {
-                throw PostgresErrors.OnAppend(e);
-            }
-        }
-    }
-
-    private static NpgsqlCommand AppendCommand(NpgsqlConnection connection, IReadOnlyList<AppendRequest> batch)
-    {
-        var arrays = new AppendArrays(batch);
-        return new NpgsqlCommand(Statements.Append, connection)
-        {
-            Parameters =
-            {
-                new NpgsqlParameter<string[]> { TypedValue = arrays.Stream },
-                new NpgsqlParameter<int[]> { TypedValue = arrays.Expected },
-                new NpgsqlParameter<int[]> { TypedValue = arrays.Count },
-                new NpgsqlParameter<string?[]> { TypedValue = arrays.Hash },
-                new NpgsqlParameter<Guid[]> { TypedValue = arrays.Id },
-                new NpgsqlParameter<string[]> { TypedValue = arrays.Type },
-                new NpgsqlParameter<short[]> { TypedValue = arrays.Schema },
-                new NpgsqlParameter<ReadOnlyMemory<byte>[]> { TypedValue = arrays.Data, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
-                new NpgsqlParameter<ReadOnlyMemory<byte>[]> { TypedValue = arrays.Metadata, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
-            },
-        };
-    }
-
-    private static AppendOutcome[] Outcomes(NpgsqlDataReader reader)
-    {
-        var outcome = reader.GetFieldValue<int[]>(0);
-        var version = reader.GetFieldValue<int[]>(1);
-        var position = reader.GetFieldValue<long?[]>(2);
-        var at = reader.GetFieldValue<DateTimeOffset?[]>(3);
-        var outcomes = new AppendOutcome[outcome.Length];
-        for (var i = 0; i < outcomes.Length; i++)
-        {
-            var last = new StreamVersion(version[i]);
-            outcomes[i] = outcome[i] switch
-            {
-                0 => new AppendOutcome.Appended(last, new LogPosition(position[i]!.Value), at[i]!.Value),
-                1 => new AppendOutcome.Conflict(last),
-                2 => new AppendOutcome.Duplicate(last, new LogPosition(position[i]!.Value), at[i]!.Value),
-                3 => new AppendOutcome.IdReused(),
-                4 => new AppendOutcome.Deferred(),
-                var unknown => throw new LogMisconfiguredException($"es.append answered the outcome {unknown}, which this program does not know."),
-            };
-        }
-
-        return outcomes;
-    }
 
     /// <summary>The columns from <c>id</c> on stand in the same order in every statement that answers events.</summary>
     /// <exception cref="LogCorruptException">The row is no event.</exception>

@@ -18,12 +18,14 @@ internal sealed class SharedIds
         var owners = new Dictionary<EventId, int>(batch.Count);
         for (var i = 0; i < batch.Count; i++)
         {
-            foreach (var e in batch[i].Events)
+            var events = batch[i].Events;
+            for (var n = 0; n < events.Count; n++)
             {
-                if (!owners.TryAdd(e.Id, i) && owners[e.Id] != i)
+                var id = events[n].Id;
+                if (!owners.TryAdd(id, i) && owners[id] != i)
                 {
-                    _heldBack.TryAdd(i, owners[e.Id]);
-                    if (batch[owners[e.Id]].Stream == batch[i].Stream)
+                    _heldBack.TryAdd(i, owners[id]);
+                    if (batch[owners[id]].Stream == batch[i].Stream)
                     {
                         _sameStream.Add(i);
                     }

@@ -10,6 +10,8 @@ internal static class Statements
 
     public static string Append => Get("append");
 
+    public static string AppendNext => Get("append_next");
+
     public static string ReadStreams => Get("read_streams");
 
     public static string ReadLog => Get("read_log");

@@ -169,6 +169,17 @@ public sealed class PostgresErrorClasses(PostgresFixture postgres) : IAsyncLifet
               end if;
             end $$;
             grant execute on procedure es.append to es_writer;
+            alter procedure es.append_next rename to append_next_without_error;
+            create procedure es.append_next(
+              p_requests int, e_stream text[], e_version int[], e_id uuid[], e_type text[], e_schema smallint[], e_data bytea[], e_metadata bytea[], inout r_position bigint, inout r_at timestamptz)
+            language plpgsql as $$
+            begin
+              call es.append_next_without_error(p_requests, e_stream, e_version, e_id, e_type, e_schema, e_data, e_metadata, r_position, r_at);
+              if pg_catalog.nextval('public.left_to_raise') > 0 then
+                raise exception 'raised behind the commit' using errcode = '{state}';
+              end if;
+            end $$;
+            grant execute on procedure es.append_next to es_writer;
             """);
         await using var log = new PostgresEventLog(_options);
         await RaiseBehindAsync(1);
