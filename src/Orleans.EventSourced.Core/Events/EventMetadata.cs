@@ -33,25 +33,39 @@ public sealed record EventMetadata(
 
     private static readonly JsonWriterOptions Compact = new() { SkipValidation = true };
 
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? _buffer;
+
+    [ThreadStatic]
+    private static Utf8JsonWriter? _writer;
+
     /// <summary>The envelope as JSON in UTF-8; members without a value are left out.</summary>
     public byte[] ToJson()
     {
-        var buffer = new ArrayBufferWriter<byte>(256);
-        using (var writer = new Utf8JsonWriter(buffer, Compact))
+        // One of each a thread: a writer and a buffer for each event would be more than the envelope itself.
+        var buffer = _buffer ??= new ArrayBufferWriter<byte>(256);
+        var writer = _writer ??= new Utf8JsonWriter(buffer, Compact);
+        buffer.ResetWrittenCount();
+        writer.Reset(buffer);
+        writer.WriteStartObject();
+        writer.WriteString("command"u8, Command.Value);
+        Write(writer, "correlation"u8, Correlation);
+        Write(writer, "causation"u8, Causation);
+        Write(writer, "actor"u8, Actor);
+        Write(writer, "reason"u8, Reason);
+        Write(writer, "origin"u8, Origin);
+        Write(writer, "traceparent"u8, TraceParent);
+        Write(writer, "request"u8, RequestHash);
+        writer.WriteEndObject();
+        writer.Flush();
+        var json = buffer.WrittenSpan.ToArray();
+        if (buffer.Capacity > MaxBytes)
         {
-            writer.WriteStartObject();
-            writer.WriteString("command", Command.Value);
-            Write(writer, "correlation", Correlation);
-            Write(writer, "causation", Causation);
-            Write(writer, "actor", Actor);
-            Write(writer, "reason", Reason);
-            Write(writer, "origin", Origin);
-            Write(writer, "traceparent", TraceParent);
-            Write(writer, RequestHashName, RequestHash);
-            writer.WriteEndObject();
+            // What a rare long text needed is not kept.
+            (_buffer, _writer) = (null, null);
         }
 
-        return buffer.WrittenSpan.ToArray();
+        return json;
     }
 
     /// <summary>Reads what <see cref="ToJson"/> wrote; unknown members are passed over, so that older code reads newer envelopes.</summary>
@@ -106,7 +120,7 @@ public sealed record EventMetadata(
     private static string? Text(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private static void Write(Utf8JsonWriter writer, string name, string? value)
+    private static void Write(Utf8JsonWriter writer, ReadOnlySpan<byte> name, string? value)
     {
         if (value is not null)
         {

@@ -11,10 +11,13 @@ namespace Orleans.EventSourced.Core.Log;
 /// <remarks>One request a stream is in flight at a time; the others of that stream wait in arrival order. A command's events are never split.</remarks>
 public sealed partial class GroupCommit : IAsyncDisposable
 {
-    /// <summary>From so many requests on, what a batch costs beside its events counts little.</summary>
-    private const int WellFilled = 64;
+    /// <summary>So many lanes of streams that wait for nothing any more are used again for others; those of hot streams are not, whose queues have grown.</summary>
+    private const int MaxSpareLanes = 1_024;
 
-    private static readonly TimeSpan LongestGathering = TimeSpan.FromMilliseconds(5);
+    private const int UsualWaiting = 16;
+
+    private static readonly TimeSpan ShortestGathering = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan LongestGathering = TimeSpan.FromMilliseconds(250);
     private readonly IEventLog _log;
     private readonly GroupCommitOptions _options;
     private readonly TimeProvider _time;
@@ -26,13 +29,14 @@ public sealed partial class GroupCommit : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly Dictionary<StreamId, Lane> _lanes = [];
     private readonly Queue<Lane> _ready = new();
+    private readonly Stack<Lane> _spare = new();
     private readonly ITimer _gatherTimer;
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _queued;
     private long _queuedBytes;
     private int _inFlight;
-    private int _level;
+    private TimeSpan _usual;
     private bool _gathering;
     private bool _closed;
 
@@ -117,7 +121,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
             StartBatches();
         }
 
-        return pending.Answer.Task;
+        return pending.Task;
     }
 
     /// <summary>Refuses new appends, lets the queue run empty, and gives up on doubts that are still being resolved after that.</summary>
@@ -147,17 +151,16 @@ public sealed partial class GroupCommit : IAsyncDisposable
     }
 
     /// <summary>
-    /// How many requests make a batch beside those in flight: an even share of the lately usual load. The callers of a batch that was just answered come back one
-    /// by one, and the first of them would otherwise go alone, at nearly the cost of all; it waits for them, but no longer than <see cref="LongestGathering"/> or until
-    /// no batch is in flight.
+    /// How long what is ready waits for the batch in flight, which is several times as long as batches lately take: a second one is for when the first hangs. Commits come one after the other in any case;
+    /// two batches of one silo at a time would write into the same pages of the same indexes, and wait for each other there at nearly twice the cost (docs/performance.md).
     /// </summary>
-    private int Enough => Math.Min(_level / _options.MaxBatchesInFlight, WellFilled);
+    private TimeSpan Gathering => _usual * 4 < ShortestGathering ? ShortestGathering : _usual * 4 < LongestGathering ? _usual * 4 : LongestGathering;
 
     private void Enqueue(Pending pending)
     {
         if (!_lanes.TryGetValue(pending.Request.Stream, out var lane))
         {
-            _lanes.Add(pending.Request.Stream, lane = new Lane());
+            _lanes.Add(pending.Request.Stream, lane = _spare.TryPop(out var spare) ? spare : new Lane());
         }
 
         lane.Waiting.Enqueue(pending);
@@ -171,10 +174,9 @@ public sealed partial class GroupCommit : IAsyncDisposable
     /// <param name="gathered">Whether what is ready has waited for others long enough.</param>
     private void StartBatches(bool gathered = false)
     {
-        while (_ready.Count > 0 && _inFlight < _options.MaxBatchesInFlight && (gathered || _inFlight == 0 || _ready.Count >= Enough))
+        while (_ready.Count > 0 && _inFlight < _options.MaxBatchesInFlight && (gathered || _inFlight == 0))
         {
             _inFlight++;
-            _level = Math.Max(_queued, _level - ((_level + 7) / 8));
             var batch = TakeBatch();
 
             // Not Task.Run: a batch is of many callers, and takes no transaction, trace or other ambient value of the one who happens to start it.
@@ -185,7 +187,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
         if (gathering != _gathering)
         {
             _gathering = gathering;
-            _gatherTimer.Change(gathering ? LongestGathering : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _gatherTimer.Change(gathering ? Gathering : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -224,6 +226,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
 
     private async Task SendAndReleaseAsync(List<Pending> batch)
     {
+        var sent = _time.GetTimestamp();
         try
         {
             await SendAsync(batch, new Attempt(this)).ConfigureAwait(false);
@@ -237,6 +240,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
         lock (_gate)
         {
             Release(batch);
+            _usual += (_time.GetElapsedTime(sent) - _usual) / 8;
             _inFlight--;
             StartBatches();
             if (_inFlight == 0 && _closed)
@@ -270,6 +274,10 @@ public sealed partial class GroupCommit : IAsyncDisposable
             else
             {
                 _lanes.Remove(stream);
+                if (_spare.Count < MaxSpareLanes && lane.Waiting.Capacity <= UsualWaiting)
+                {
+                    _spare.Push(lane);
+                }
             }
         }
     }
@@ -407,22 +415,20 @@ public sealed partial class GroupCommit : IAsyncDisposable
         public void PutBack(Pending pending) => Waiting = new Queue<Pending>(Waiting.Prepend(pending));
     }
 
-    private sealed class Pending(AppendRequest request, TaskCreationOptions awaited)
+    private sealed class Pending(AppendRequest request, TaskCreationOptions awaited) : TaskCompletionSource<AppendOutcome>(awaited)
     {
         public AppendRequest Request { get; } = request;
 
-        public TaskCompletionSource<AppendOutcome> Answer { get; } = new(awaited);
-
-        public bool Answered => Answer.Task.IsCompleted;
+        public bool Answered => Task.IsCompleted;
 
         public void Complete(AppendOutcome outcome)
         {
             if (outcome is not AppendOutcome.Deferred)
             {
-                Answer.TrySetResult(outcome);
+                TrySetResult(outcome);
             }
         }
 
-        public void Fail(Exception e) => Answer.TrySetException(e);
+        public void Fail(Exception e) => TrySetException(e);
     }
 }

@@ -20,7 +20,7 @@ public sealed class GroupCommitOptions
     /// <summary>The most bytes of payload and metadata of a batch; a single larger request goes alone. 1 KiB to 64 MiB; default 4 MiB.</summary>
     public int MaxBatchBytes { get; set; } = 4 * 1024 * 1024;
 
-    /// <summary>The most batches in flight at a time. 1 to 4; default 2. While they are under way, the next batch gathers.</summary>
+    /// <summary>The most batches in flight at a time. 1 to 4; default 2. While one is under way, the next gathers; another goes beside it when it takes several times as long as usual.</summary>
     public int MaxBatchesInFlight { get; set; } = 2;
 
     /// <summary>The most further tries of a batch that surely was not written. 0 to 10; default 3.</summary>

@@ -83,12 +83,23 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
                 case Decision<TEvent>.Accept { Events.Count: 0 }:
                     return await FirstAnswerOrAsync(invocation, new Accepted<TEvent>(Version, Position, [], IsRepeated: false));
                 case Decision<TEvent>.Accept { Events: var events }:
-                    if (await AppendAsync(events, invocation) is { } result)
+                    switch (await Adaptor.AppendAsync(events, invocation))
                     {
-                        return result;
+                        case AppendOutcome.Appended appended:
+                            return new Accepted<TEvent>(appended.Version.Value, appended.Position.Value, events, IsRepeated: false);
+                        case AppendOutcome.Duplicate or AppendOutcome.IdReused:
+                            // Decided again in another state, the command may give other events than the first time: its first answer still holds.
+                            return await AnswerOfWrittenAsync(invocation);
+                        case AppendOutcome.Conflict when invocation.Context.ExpectedVersion is not null:
+                            return new VersionMismatch<TEvent>(Version);
+                        case AppendOutcome.Conflict:
+                            // Another writer was first; its events are read in, decide again.
+                            conflicts++;
+                            break;
+                        case var outcome:
+                            throw new InvalidOperationException($"An append was answered {outcome}.");
                     }
 
-                    conflicts++;
                     break;
                 default:
                     throw new InvalidOperationException($"'{decision}' is neither accepted nor refused.");
@@ -122,25 +133,6 @@ public abstract class EventSourcedGrain<TState, TEvent> : JournaledGrain<Folded<
         var version = Version;
         await Adaptor.RefreshAsync();
         return Version != version;
-    }
-
-    /// <summary>Null: another writer was first; its events are read in, decide again.</summary>
-    private async Task<CommandResult<TEvent>?> AppendAsync(IReadOnlyList<TEvent> events, CommandInvocation invocation)
-    {
-        switch (await Adaptor.AppendAsync(events, invocation))
-        {
-            case AppendOutcome.Appended appended:
-                return new Accepted<TEvent>(appended.Version.Value, appended.Position.Value, events, IsRepeated: false);
-            case AppendOutcome.Duplicate or AppendOutcome.IdReused:
-                // Decided again in another state, the command may give other events than the first time: its first answer still holds.
-                return await AnswerOfWrittenAsync(invocation);
-            case AppendOutcome.Conflict when invocation.Context.ExpectedVersion is not null:
-                return new VersionMismatch<TEvent>(Version);
-            case AppendOutcome.Conflict:
-                return null;
-            case var outcome:
-                throw new InvalidOperationException($"An append was answered {outcome}.");
-        }
     }
 
     /// <summary>The first answer of a command whose id is in the log, by this call or by one before it: that it cannot be read now does not make it unwritten.</summary>

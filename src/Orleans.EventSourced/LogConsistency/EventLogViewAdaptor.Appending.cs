@@ -19,6 +19,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry>
     /// <summary>Sends what is pending, one command at a time, until nothing is. It never throws: a failure breaks the activation.</summary>
     private async Task FlushPendingAsync()
     {
+        Submission<TEntry>? batch = null;
         try
         {
             if (_pending[^1].Expected is null)
@@ -31,7 +32,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry>
             var conflicts = 0;
             while (_pending.Count > 0)
             {
-                var batch = Submission<TEntry>.First(_pending);
+                batch = Submission<TEntry>.First(_pending);
                 AppendOutcome outcome;
                 try
                 {
@@ -59,6 +60,8 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry>
         {
             Break(e);
         }
+
+        FailPending(batch);
     }
 
     private async Task SettleAsync(Submission<TEntry> batch, AppendOutcome outcome)
@@ -75,6 +78,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry>
                 _pending.RemoveRange(0, batch.Parts);
                 _views.Confirm(batch, appended, _pending);
                 batch.Settle(outcome);
+                batch.Tell();
                 _host.OnViewChanged(tentative: false, confirmed: true);
                 return;
             case AppendOutcome.Conflict { Actual: var actual } when actual < _views.Version:
@@ -94,7 +98,17 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry>
                 throw new InvalidOperationException($"Group commit answered {outcome}.");
         }
 
-        await CatchUpAsync(tentativeChanged: true);
+        try
+        {
+            await CatchUpAsync(tentativeChanged: true);
+        }
+        finally
+        {
+            if (batch.IsSettled)
+            {
+                batch.Tell();
+            }
+        }
     }
 
     /// <summary>Whether the events that stand in the log under these ids are of the same types.</summary>

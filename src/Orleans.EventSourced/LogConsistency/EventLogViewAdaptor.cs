@@ -17,6 +17,9 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     where TView : class, new()
     where TEntry : class
 {
+    /// <summary>What insists on a version is joined with nothing, so that its turn needs no watching.</summary>
+    private const long NoTurn = -1;
+
     private readonly ILogViewAdaptorHost<TView, TEntry> _host;
     private readonly IGrainContext _context;
     private readonly EventSourcingServices _services;
@@ -300,25 +303,18 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         }
 
         // What the log would refuse is refused here, where it breaks nothing but this call.
-        var request = new AppendRequest(Stream, ExpectedVersion.Any, events, invocation.Context.RequestHash);
-        return new Submission<TEntry>(entries, request, invocation, expected, Turn());
+        var request = new AppendRequest(Stream, expected is { } version ? ExpectedVersion.Exactly(version) : ExpectedVersion.Any, events, invocation.Context.RequestHash);
+        return new Submission<TEntry>(entries, request, invocation, expected, expected is null ? Turn() : NoTurn);
     }
 
-    private async Task<AppendOutcome> AppendAsync(IReadOnlyList<TEntry> entries, CommandInvocation invocation, StreamVersion expected)
+    private Task<AppendOutcome> AppendAsync(IReadOnlyList<TEntry> entries, CommandInvocation invocation, StreamVersion expected)
     {
         ThrowIfBroken();
         ArgumentOutOfRangeException.ThrowIfZero(entries.Count);
         var submission = Prepare(entries, invocation, expected);
-        var numbered = invocation.Numbered;
         Enqueue(submission);
-        await SettledAsync(submission);
-        if (submission.Outcome is not (AppendOutcome.Appended or AppendOutcome.Duplicate) && invocation.Numbered == numbered)
-        {
-            // Tried anew, they are the same events: a caller whose reply is lost sends the command again, and its first try must meet them.
-            invocation.TakeBack(entries.Count);
-        }
-
-        return submission.Outcome ?? throw submission.Refusal!;
+        _ = FlushAsync();
+        return submission.Answer;
     }
 
     /// <summary>Waits for a submission's own fate: what breaks the activation after it does not make it unwritten.</summary>
@@ -334,7 +330,7 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
     /// <summary>Events raised beside executed commands are numbered apart; a plain journaled grain executes none.</summary>
     private CommandInvocation? Raising(CommandInvocation? invocation) => _views.Confirmed is IFoldedView ? invocation?.Raising : invocation;
 
-    /// <summary>The number of the grain's present turn.</summary>
+    /// <summary>The number of the grain's present turn: for what may be joined with others of it.</summary>
     private long Turn()
     {
         if (!_turnIsOpen)
@@ -362,6 +358,23 @@ internal sealed partial class EventLogViewAdaptor<TView, TEntry> : ILogViewAdapt
         catch (Exception e)
         {
             Break(e);
+        }
+
+        FailPending(sent: null);
+    }
+
+    /// <summary>Where the activation broke, answers those whose events are not sent any more, and the one whose answer it failed over, if that is not told yet.</summary>
+    private void FailPending(Submission<TEntry>? sent)
+    {
+        if (_broken is null)
+        {
+            return;
+        }
+
+        sent?.Fail(_broken);
+        foreach (var pending in _pending)
+        {
+            pending.Fail(_broken);
         }
     }
 

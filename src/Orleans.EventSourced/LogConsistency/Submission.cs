@@ -7,6 +7,8 @@ namespace Orleans.EventSourced.LogConsistency;
 /// <summary>Events on their way from the grain to the log: those of one call to the adaptor, or several of one command joined.</summary>
 internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRequest request, CommandInvocation invocation, StreamVersion? expected, long turn)
 {
+    private readonly TaskCompletionSource<AppendOutcome>? _answer = expected is null ? null : new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly int _numbered = invocation.Numbered;
     private IReadOnlyList<Submission<TEntry>> _joined = [];
 
     public IReadOnlyList<TEntry> Entries { get; } = entries;
@@ -29,10 +31,13 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
 
     public AppendOutcome? Outcome { get; private set; }
 
-    /// <summary>Why it surely was not written, where that concerns its own caller only.</summary>
-    public LogOverloadedException? Refusal { get; private set; }
+    /// <summary>
+    /// What becomes of events that insist on a version, for the caller who waits for it: one task, because each await between caller and log costs every command its part. What breaks the activation
+    /// after it is known does not change it.
+    /// </summary>
+    public Task<AppendOutcome> Answer => (_answer ?? throw new InvalidOperationException("Events that insist on no version are confirmed, not answered.")).Task;
 
-    public bool IsSettled => Outcome is not null || Refusal is not null;
+    public bool IsSettled => Outcome is not null;
 
     /// <summary>Sent by itself, because an earlier run of the command sent it in another company.</summary>
     private bool IsAlone { get; set; }
@@ -61,9 +66,17 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
     }
 
     /// <summary>What is sent: behind the version insisted on, else behind the one given.</summary>
-    public AppendRequest ToRequest(StreamVersion version) => Request.Expecting(ExpectedVersion.Exactly(Expected ?? version));
+    public AppendRequest ToRequest(StreamVersion version) => Expected is null ? Request.Expecting(ExpectedVersion.Exactly(version)) : Request;
 
-    public void Refuse(LogOverloadedException refusal) => Refusal = refusal;
+    /// <summary>It surely was not written, which concerns its own caller only.</summary>
+    public void Refuse(LogOverloadedException refusal)
+    {
+        TakeBack();
+        Fail(refusal);
+    }
+
+    /// <summary>Its fate is not learnt by this activation; to one who waits for no answer the adaptor says so itself.</summary>
+    public void Fail(Exception e) => _answer?.TrySetException(e);
 
     /// <summary>Takes the joined submissions apart: each is sent by itself.</summary>
     public void Part()
@@ -74,12 +87,33 @@ internal sealed class Submission<TEntry>(IReadOnlyList<TEntry> entries, AppendRe
         }
     }
 
+    /// <summary>What became of it is known; <see cref="Tell"/> says so to the caller.</summary>
     public void Settle(AppendOutcome outcome)
     {
         Outcome = outcome;
         foreach (var part in _joined)
         {
             part.Outcome = outcome;
+        }
+    }
+
+    /// <summary>Answers the caller: the views hold by now what the outcome says.</summary>
+    public void Tell()
+    {
+        if (Outcome is not (AppendOutcome.Appended or AppendOutcome.Duplicate))
+        {
+            TakeBack();
+        }
+
+        _answer?.TrySetResult(Outcome!);
+    }
+
+    /// <summary>Tried anew, they are the same events: a caller whose reply is lost sends the command again, and its first try must meet them.</summary>
+    private void TakeBack()
+    {
+        if (_answer is not null && Invocation.Numbered == _numbered)
+        {
+            Invocation.TakeBack(Entries.Count);
         }
     }
 }

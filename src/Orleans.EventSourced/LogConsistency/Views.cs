@@ -65,11 +65,7 @@ internal sealed class Views<TView, TEntry>
             return;
         }
 
-        var tentative = _tentative ?? MakeTentative(pending);
-        foreach (var entry in submission.Entries)
-        {
-            _host.UpdateView(tentative, entry);
-        }
+        Apply(submission, _tentative ?? MakeTentative(pending));
     }
 
     /// <summary>Builds the tentative view anew. A mutable one's second instance, where it was used up, is folded again from the log.</summary>
@@ -238,12 +234,20 @@ internal sealed class Views<TView, TEntry>
     private TView MakeTentative(List<Submission<TEntry>> pending)
     {
         var view = _tentative = Fresh();
-        foreach (var entry in pending.SelectMany(p => p.Entries))
+        foreach (var submission in pending)
         {
-            _host.UpdateView(view, entry);
+            Apply(submission, view);
         }
 
         return view;
+    }
+
+    private void Apply(Submission<TEntry> submission, TView view)
+    {
+        for (var i = 0; i < submission.Entries.Count; i++)
+        {
+            _host.UpdateView(view, submission.Entries[i]);
+        }
     }
 
     /// <summary>An instance that equals the confirmed view and may be changed.</summary>

@@ -28,27 +28,32 @@ public sealed class GroupCommitTests
     }
 
     [Fact]
-    public async Task the_first_to_come_back_waits_for_an_even_share_of_the_usual_load()
+    public async Task what_arrives_meanwhile_gathers_though_another_batch_may_go()
     {
         await using var group = Group(o => o.MaxBatchesInFlight = 2);
-        var held = await TwentyInFlightAsync(group);
-        await Task.WhenAll(Enumerable.Range(0, 10).Select(i => group.AppendAsync(Request($"back/{i}"))));
-        held.SetResult();
+        var gate = _log.HoldNext();
+        var first = group.AppendAsync(Request("s/first"));
+        var rest = Enumerable.Range(0, 9).Select(i => group.AppendAsync(Request($"s/{i}"))).ToList();
+        Assert.Equal(10, group.Queued);
+        gate.SetResult();
 
-        await group.DisposeAsync();
-        Assert.Equal([1, 1, 10, 20], _log.Batches);
+        await Task.WhenAll([first, .. rest]);
+        Assert.Equal([1, 9], _log.Batches);
     }
 
     [Fact]
-    public async Task who_waits_for_others_in_vain_goes_alone_though_a_batch_hangs()
+    public async Task while_a_batch_hangs_the_others_go_beside_it()
     {
         await using var group = Group(o => o.MaxBatchesInFlight = 2);
-        var held = await TwentyInFlightAsync(group);
-        await Advancing(group.AppendAsync(Request("back/alone")));
-        held.SetResult();
+        var gate = _log.HoldNext();
+        var hanging = group.AppendAsync(Request("s/hanging"));
+        var rest = Enumerable.Range(0, 9).Select(i => group.AppendAsync(Request($"s/{i}"))).ToList();
+        await Advancing(rest[8]);
+        Assert.False(hanging.IsCompleted);
+        gate.SetResult();
 
-        await group.DisposeAsync();
-        Assert.Equal([1, 1, 1, 20], _log.Batches);
+        await Task.WhenAll([hanging, .. rest]);
+        Assert.Equal([9, 1], _log.Batches);
     }
 
     [Fact]
@@ -231,18 +236,6 @@ public sealed class GroupCommitTests
         return new GroupCommit(_log, options, _time, NullLogger<GroupCommit>.Instance);
     }
 
-    /// <summary>A batch of 20 is on its way, and nothing else; it is answered when the result is set.</summary>
-    private async Task<TaskCompletionSource> TwentyInFlightAsync(GroupCommit group)
-    {
-        var (first, second, third) = (_log.HoldBatchOf("first/0"), _log.HoldBatchOf("first/1"), _log.HoldBatchOf("s/0"));
-        var two = new[] { group.AppendAsync(Request("first/0")), group.AppendAsync(Request("first/1")) };
-        _ = Enumerable.Range(0, 20).Select(i => group.AppendAsync(Request($"s/{i}"))).ToList();
-        first.SetResult();
-        second.SetResult();
-        await Task.WhenAll(two);
-        return third;
-    }
-
     /// <summary>Lets virtual time pass until the answer is there.</summary>
     private async Task<AppendOutcome> Advancing(Task<AppendOutcome> answer)
     {
@@ -259,7 +252,6 @@ public sealed class GroupCommitTests
     private sealed class ScriptedLog : IEventLog
     {
         private readonly Queue<Func<Task>> _before = new();
-        private readonly Dictionary<string, Task> _held = [];
         private (string FirstStream, bool IsWritten)? _lost;
         private bool _loseReply;
 
@@ -273,13 +265,6 @@ public sealed class GroupCommitTests
         {
             var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             _before.Enqueue(() => gate.Task);
-            return gate;
-        }
-
-        public TaskCompletionSource HoldBatchOf(string firstStream)
-        {
-            var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            _held.Add(firstStream, gate.Task);
             return gate;
         }
 
@@ -322,7 +307,6 @@ public sealed class GroupCommitTests
                 await before();
             }
 
-            await _held.GetValueOrDefault(batch[0].Stream.Value, Task.CompletedTask);
             if (batch.Any(r => r.Stream.Value == Refuse))
             {
                 throw new LogRequestRefusedException("refused");
