@@ -8,18 +8,7 @@ namespace Orleans.EventSourced.Postgres;
 internal static class AppendArrays
 {
     /// <summary>Whether each request names the version behind which it goes, so that its events may come next.</summary>
-    public static bool NameTheirVersions(IReadOnlyList<AppendRequest> batch)
-    {
-        foreach (var request in batch)
-        {
-            if (request.Expected.IsAny)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
+    public static bool NameTheirVersions(IReadOnlyList<AppendRequest> batch) => batch.All(r => !r.Expected.IsAny);
 
     /// <summary>The parameters of <c>es.append</c>: those of requests, then those of events.</summary>
     public static NpgsqlParameter[] OfRequests(IReadOnlyList<AppendRequest> batch)
@@ -68,16 +57,7 @@ internal static class AppendArrays
         return [Of(id), Of(type), Of(schema), OfBytes(data), OfBytes(metadata)];
     }
 
-    private static int Events(IReadOnlyList<AppendRequest> batch)
-    {
-        var events = 0;
-        for (var i = 0; i < batch.Count; i++)
-        {
-            events += batch[i].Events.Count;
-        }
-
-        return events;
-    }
+    private static int Events(IReadOnlyList<AppendRequest> batch) => batch.Sum(r => r.Events.Count);
 
     private static NpgsqlParameter<T> Of<T>(T value) => new() { TypedValue = value };
 

@@ -48,14 +48,14 @@ public sealed record EventMetadata(
         buffer.ResetWrittenCount();
         writer.Reset(buffer);
         writer.WriteStartObject();
-        writer.WriteString("command"u8, Command.Value);
-        Write(writer, "correlation"u8, Correlation);
-        Write(writer, "causation"u8, Causation);
-        Write(writer, "actor"u8, Actor);
-        Write(writer, "reason"u8, Reason);
-        Write(writer, "origin"u8, Origin);
-        Write(writer, "traceparent"u8, TraceParent);
-        Write(writer, "request"u8, RequestHash);
+        writer.WriteString("command", Command.Value);
+        Write(writer, "correlation", Correlation);
+        Write(writer, "causation", Causation);
+        Write(writer, "actor", Actor);
+        Write(writer, "reason", Reason);
+        Write(writer, "origin", Origin);
+        Write(writer, "traceparent", TraceParent);
+        Write(writer, RequestHashName, RequestHash);
         writer.WriteEndObject();
         writer.Flush();
         var json = buffer.WrittenSpan.ToArray();
@@ -120,7 +120,7 @@ public sealed record EventMetadata(
     private static string? Text(JsonElement root, string name) =>
         root.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 
-    private static void Write(Utf8JsonWriter writer, ReadOnlySpan<byte> name, string? value)
+    private static void Write(Utf8JsonWriter writer, string name, string? value)
     {
         if (value is not null)
         {

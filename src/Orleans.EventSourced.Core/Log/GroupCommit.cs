@@ -154,7 +154,7 @@ public sealed partial class GroupCommit : IAsyncDisposable
     /// How long what is ready waits for the batch in flight, which is several times as long as batches lately take: a second one is for when the first hangs. Commits come one after the other in any case;
     /// two batches of one silo at a time would write into the same pages of the same indexes, and wait for each other there at nearly twice the cost (docs/performance.md).
     /// </summary>
-    private TimeSpan Gathering => _usual * 4 < ShortestGathering ? ShortestGathering : _usual * 4 < LongestGathering ? _usual * 4 : LongestGathering;
+    private TimeSpan Gathering => new(Math.Clamp(_usual.Ticks * 4, ShortestGathering.Ticks, LongestGathering.Ticks));
 
     private void Enqueue(Pending pending)
     {
